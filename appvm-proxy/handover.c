@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "appvm-proxy/handover.h"
+
+#include <errno.h>
+#include <string.h>
+#include <wayland-server-protocol.h>
+
+#include "appvm-proxy/client.h"
+#include "appvm-proxy/proxy.h"
+#include "appvm-proxy/shm.h"
+#include "protocol/link.h"
+#include "transport/pages.h"
+
+enum request_result handover_create_pool(struct request *request) {
+	struct client *client = request->client;
+	int fd = client->held_fds[0];
+	if (!shm_fd_is_memory(fd)) {
+		client_error(client, request->header.object, WL_SHM_ERROR_INVALID_FD,
+				"a pool's descriptor must be a file in memory");
+		return REQUEST_ENDED;
+	}
+	struct pages_region *region = pages_share_fd(client->proxy->pages, fd);
+	if (region == NULL && errno == EAGAIN) {
+		client_set_stall(client, CLIENT_STALL_MEMORY);
+		return REQUEST_STALL;
+	}
+	if (region == NULL) {
+		client_error(client, request->header.object, WL_SHM_ERROR_INVALID_FD,
+				"the pool cannot be shared: %s", strerror(errno));
+		return REQUEST_ENDED;
+	}
+	uint32_t id = request->values[request->message->new_id_arg].id;
+	enum request_result result = request_insert_new_object(request);
+	if (result != REQUEST_FORWARD) {
+		pages_release(region);
+		return result;
+	}
+	// Kept until the other end says that the pool is gone: it has mapped the region by then.
+	object_table_find(&client->objects, id)->data = region;
+	struct pages_ref ref = pages_region_ref(region);
+	struct link_fd description = {.kind = LINK_FD_PAGES};
+	memcpy(description.ref, ref.opaque, sizeof(description.ref));
+	request_send_with_fds(request, &description);
+	return REQUEST_DONE;
+}
+
+void handover_pool_finish(struct object *object) {
+	pages_release(object->data);
+}

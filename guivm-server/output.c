@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guivm-server/output.h"
+
+#include <stdlib.h>
+#include <time.h>
+#include <wlr/backend.h>
+#include <wlr/types/wlr_output.h>
+#include <wlr/types/wlr_output_layout.h>
+#include <wlr/types/wlr_scene.h>
+#include <wlr/types/wlr_tearing_control_v1.h>
+
+#include "common/log.h"
+#include "guivm-server/background.h"
+#include "guivm-server/layer.h"
+#include "guivm-server/cursor.h"
+#include "guivm-server/focus.h"
+#include "guivm-server/release.h"
+#include "guivm-server/server.h"
+#include "guivm-server/view.h"
+
+struct output *output_from_wlr(struct server *server, struct wlr_output *wlr_output) {
+	struct output *output;
+	wl_list_for_each(output, &server->outputs, link) {
+		if (output->wlr_output == wlr_output) {
+			return output;
+		}
+	}
+	return NULL;
+}
+
+struct output *output_at(struct server *server, double x, double y) {
+	wlr_output_layout_closest_point(server->output_layout, NULL, x, y, &x, &y);
+	struct wlr_output *wlr_output = wlr_output_layout_output_at(server->output_layout, x, y);
+	struct output *output = wlr_output != NULL ? output_from_wlr(server, wlr_output) : NULL;
+	if (output == NULL && !wl_list_empty(&server->outputs)) {
+		output = wl_container_of(server->outputs.next, output, link);
+	}
+	return output;
+}
+
+struct output *output_current(struct server *server) {
+	double x, y;
+	cursor_position(server, &x, &y);
+	return output_at(server, x, y);
+}
+
+/* A fullscreen game on this output asked for it, and it alone is seen there. */
+static bool output_may_tear(const struct output *output) {
+	struct server *server = output->server;
+	const struct view *view = focus_view(server);
+	return view != NULL && view->fullscreen && view->output == output &&
+		wlr_tearing_control_manager_v1_surface_hint_from_surface(
+				server->tearing, view->window.surface) ==
+			WP_TEARING_CONTROL_V1_PRESENTATION_HINT_ASYNC;
+}
+
+static void output_commit(struct output *output) {
+	if (!output_may_tear(output)) {
+		wlr_scene_output_commit(output->scene_output, NULL);
+		return;
+	}
+	struct wlr_output_state state;
+	wlr_output_state_init(&state);
+	if (wlr_scene_output_needs_frame(output->scene_output) &&
+			wlr_scene_output_build_state(output->scene_output, &state, NULL)) {
+		state.tearing_page_flip = true;
+		if (!wlr_output_test_state(output->wlr_output, &state)) {
+			state.tearing_page_flip = false;
+		}
+		wlr_output_commit_state(output->wlr_output, &state);
+	}
+	wlr_output_state_finish(&state);
+}
+
+static void output_handle_frame(struct wl_listener *listener, void *data) {
+	struct output *output = wl_container_of(listener, output, frame);
+	/* Renders and commits only when there is damage; without any the output falls silent. */
+	output_commit(output);
+	releases_handle_frame(output->server->releases);
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	wlr_scene_output_send_frame_done(output->scene_output, &now);
+}
+
+static void output_handle_request_state(struct wl_listener *listener, void *data) {
+	struct output *output = wl_container_of(listener, output, request_state);
+	const struct wlr_output_event_request_state *event = data;
+	if (!wlr_output_commit_state(output->wlr_output, event->state)) {
+		log_error("output %s: cannot change its mode", output->wlr_output->name);
+	}
+}
+
+static void output_handle_destroy(struct wl_listener *listener, void *data) {
+	struct output *output = wl_container_of(listener, output, destroy);
+	struct server *server = output->server;
+	log_info("output %s is gone", output->wlr_output->name);
+	wl_list_remove(&output->frame.link);
+	wl_list_remove(&output->request_state.link);
+	wl_list_remove(&output->destroy.link);
+	wl_list_remove(&output->link);
+	layers_close_output(output);
+	struct view *view;
+	wl_list_for_each(view, &server->views, link) {
+		if (view->output == output) {
+			view->output = NULL; // view_arrange() finds another
+		}
+	}
+	free(output);
+	if (!server->terminating) {
+		view_arrange_all(server);
+	}
+}
+
+static bool output_enable(struct wlr_output *wlr_output) {
+	struct wlr_output_state state;
+	wlr_output_state_init(&state);
+	wlr_output_state_set_enabled(&state, true);
+	struct wlr_output_mode *mode = wlr_output_preferred_mode(wlr_output);
+	if (mode != NULL) {
+		wlr_output_state_set_mode(&state, mode);
+	}
+	bool ok = wlr_output_commit_state(wlr_output, &state);
+	wlr_output_state_finish(&state);
+	return ok;
+}
+
+static bool output_add_to_layout(struct output *output) {
+	struct server *server = output->server;
+	struct wlr_output_layout_output *place =
+		wlr_output_layout_add_auto(server->output_layout, output->wlr_output);
+	output->scene_output = wlr_scene_output_create(server->scene, output->wlr_output);
+	if (place == NULL || output->scene_output == NULL) {
+		return false;
+	}
+	wlr_scene_output_layout_add_output(server->scene_layout, place, output->scene_output);
+	return true;
+}
+
+static void output_handle_new(struct wl_listener *listener, void *data) {
+	struct server *server = wl_container_of(listener, server, new_output);
+	struct wlr_output *wlr_output = data;
+	if (wlr_output->non_desktop ||
+			!wlr_output_init_render(wlr_output, server->allocator, server->renderer)) {
+		return;
+	}
+	struct output *output = calloc(1, sizeof(*output));
+	if (output == NULL || !output_enable(wlr_output)) {
+		log_error("output %s: cannot be switched on", wlr_output->name);
+		free(output);
+		return;
+	}
+	output->server = server;
+	output->wlr_output = wlr_output;
+	wl_list_init(&output->layers);
+	wl_list_insert(server->outputs.prev, &output->link);
+	output->frame.notify = output_handle_frame;
+	output->request_state.notify = output_handle_request_state;
+	output->destroy.notify = output_handle_destroy;
+	wl_signal_add(&wlr_output->events.frame, &output->frame);
+	wl_signal_add(&wlr_output->events.request_state, &output->request_state);
+	wl_signal_add(&wlr_output->events.destroy, &output->destroy);
+	if (!output_add_to_layout(output)) {
+		log_error("output %s: out of memory", wlr_output->name);
+		wlr_output_destroy(wlr_output);
+		return;
+	}
+	log_info("output %s: %dx%d", wlr_output->name, wlr_output->width, wlr_output->height);
+}
+
+static void output_handle_layout_change(struct wl_listener *listener, void *data) {
+	struct server *server = wl_container_of(listener, server, layout_change);
+	if (server->terminating) {
+		return;
+	}
+	struct output *output;
+	wl_list_for_each(output, &server->outputs, link) {
+		wlr_output_layout_get_box(server->output_layout, output->wlr_output, &output->box);
+		layers_arrange(output);
+	}
+	background_update(server);
+	view_arrange_all(server);
+	cursor_handle_layout_change(server);
+}
+
+void output_watch(struct server *server) {
+	server->new_output.notify = output_handle_new;
+	wl_signal_add(&server->backend->events.new_output, &server->new_output);
+	server->layout_change.notify = output_handle_layout_change;
+	wl_signal_add(&server->output_layout->events.change, &server->layout_change);
+}
+
+void output_unwatch(struct server *server) {
+	wl_list_remove(&server->new_output.link);
+	wl_list_remove(&server->layout_change.link);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guivm-server/relay/arenas.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bridge/link.h"
+#include "guivm-server/relay/buffers.h"
+#include "guivm-server/relay/client.h"
+#include "guivm-server/relay/relay.h"
+
+struct arena_list *arena_list_create(uint64_t max_inline_bytes) {
+	struct arena_list *list = calloc(1, sizeof(*list));
+	if (list != NULL) {
+		list->max_inline_bytes = max_inline_bytes;
+	}
+	return list;
+}
+
+void arena_list_destroy(struct arena_list *list, struct pages *pages) {
+	if (list == NULL) {
+		return;
+	}
+	for (uint32_t i = 0; i < LIMIT_ARENAS_PER_LINK; i++) {
+		if (list->arenas[i].live) {
+			pages_unmap(pages, &list->arenas[i].mapping);
+		}
+	}
+	free(list);
+}
+
+struct arena *arena_list_find(struct arena_list *list, uint32_t untrusted_id) {
+	if (untrusted_id == 0 || untrusted_id > LIMIT_ARENAS_PER_LINK ||
+			!list->arenas[untrusted_id - 1].live) {
+		return NULL;
+	}
+	return &list->arenas[untrusted_id - 1];
+}
+
+static const char *map_error_text(int error) {
+	switch (error) {
+	case ENOENT:
+		return "a reference to pages that were not shared";
+	case ERANGE:
+		return "larger than its memory";
+	case ENOSPC:
+		return "over the VM's quota";
+	default:
+		return "no memory that can be mapped";
+	}
+}
+
+static void handle_add(struct relay *relay, const struct link_frame *frame) {
+	uint32_t untrusted_id = frame->header.arg;
+	struct link_arena untrusted_arena = link_frame_arena(frame);
+	if (relay->pages == NULL || untrusted_id == 0 || untrusted_id > LIMIT_ARENAS_PER_LINK ||
+			relay->arenas->arenas[untrusted_id - 1].live || untrusted_arena.size == 0) {
+		link_fail(relay->link, LINK_BYE_PROTOCOL, "arena %u is not new", untrusted_id);
+		return;
+	}
+	struct arena *arena = &relay->arenas->arenas[untrusted_id - 1];
+	struct pages_ref ref;
+	memcpy(&ref, untrusted_arena.ref, sizeof(ref));
+	if (!pages_map(relay->pages, &ref, untrusted_arena.size, &arena->mapping)) {
+		int error = errno;
+		link_fail(relay->link, error == ENOSPC ? LINK_BYE_LIMIT : LINK_BYE_PROTOCOL,
+				"arena %u: %s", untrusted_id, map_error_text(error));
+		return;
+	}
+	// The pool covers the memory from its start, as wl_shm has no offset for one. Of a large
+	// memfd, buffers lie in what it can cover (buffers.c).
+	bool reachable = arena->mapping.offset == 0 ||
+			 arena->mapping.offset <= INT32_MAX - (int64_t)untrusted_arena.size;
+	if (!reachable || !arena->mapping.writable) {
+		pages_unmap(relay->pages, &arena->mapping);
+		link_fail(relay->link, LINK_BYE_INTERNAL,
+				"arena %u: memory that the compositor cannot map", untrusted_id);
+		return;
+	}
+	arena->live = true;
+	arena->n_buffers = 0;
+	arena->size = untrusted_arena.size;
+}
+
+static void handle_remove(struct relay *relay, const struct link_frame *frame) {
+	uint32_t untrusted_id = frame->header.arg;
+	struct arena *arena = arena_list_find(relay->arenas, untrusted_id);
+	if (arena == NULL || arena->n_buffers > 0) {
+		link_fail(relay->link, LINK_BYE_PROTOCOL, "arena %u: %s", untrusted_id,
+				arena == NULL ? "there is none" : "still in use");
+		return;
+	}
+	struct client *client;
+	wl_list_for_each (client, &relay->clients, link) {
+		buffer_list_drop_pool(client, untrusted_id);
+	}
+	pages_unmap(relay->pages, &arena->mapping);
+	arena->live = false;
+	link_send(relay->link, LINK_ARENA_REMOVE, 0, untrusted_id, NULL, 0);
+}
+
+void arena_list_handle_frame(struct relay *relay, const struct link_frame *frame) {
+	if (relay->arenas == NULL) {
+		link_fail(relay->link, LINK_BYE_PROTOCOL,
+				"arenas on a link that hands memory over");
+	} else if (frame->header.type == LINK_ARENA_ADD) {
+		handle_add(relay, frame);
+	} else {
+		handle_remove(relay, frame);
+	}
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guivm-server/relay/client.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "bridge/files.h"
+#include "bridge/link.h"
+#include "common/log.h"
+#include "guivm-server/relay/buffers.h"
+#include "guivm-server/relay/relay.h"
+#include "guivm-server/relay/upstream.h"
+
+// A window of requests, and what the relay itself adds for the application's buffers.
+#define CLIENT_QUEUE_BYTES (LIMIT_CLIENT_WINDOW_BYTES + 256 * 1024)
+// Credit is given in large pieces: it only has to arrive before the window is used up.
+#define CLIENT_CREDIT_BYTES (LIMIT_CLIENT_WINDOW_BYTES / 4)
+
+static void conn_handle_readable(struct wlconn *conn, void *data) {
+	client_read_events(data);
+}
+
+static void conn_handle_drained(struct wlconn *conn, void *data) {
+	client_send_credit(data);
+}
+
+static void conn_handle_closed(struct wlconn *conn, void *data) {
+	struct client *client = data;
+	log_debug("client %u: the compositor closed its connection", client->id);
+	client_end(client);
+}
+
+static const struct wlconn_interface conn_impl = {
+		.readable = conn_handle_readable,
+		.drained = conn_handle_drained,
+		.closed = conn_handle_closed,
+};
+
+struct client *client_create(struct relay *relay, uint32_t id) {
+	struct client *client = calloc(1, sizeof(*client));
+	if (client == NULL) {
+		return NULL;
+	}
+	client->relay = relay;
+	client->id = id;
+	client->event_window = LIMIT_CLIENT_WINDOW_BYTES;
+	id_map_init(&client->ids);
+	if (!object_table_init(&client->objects)) {
+		goto error_client;
+	}
+	// The appvm end answers for pools and buffers itself where pixels are copied.
+	client->objects.sparse = true;
+	object_table_find(&client->objects, ID_MAP_DISPLAY)->mapped_id = ID_MAP_DISPLAY;
+	int fd = upstream_connect(relay->upstream);
+	if (fd < 0) {
+		goto error_objects;
+	}
+	client->conn = wlconn_create(relay->loop, fd, CLIENT_QUEUE_BYTES, &conn_impl, client);
+	if (client->conn == NULL) {
+		close(fd);
+		goto error_objects;
+	}
+	wl_list_insert(&relay->clients, &client->link);
+	relay->n_clients++;
+	return client;
+
+error_objects:
+	object_table_finish(&client->objects, NULL, NULL);
+error_client:
+	id_map_finish(&client->ids);
+	free(client);
+	return NULL;
+}
+
+static void free_object_data(struct object *object, uint32_t id, void *data) {
+	if (object->interface == wire_surface_interface) {
+		free(object->data);
+	}
+}
+
+/* Everything but the place in the relay's list. */
+static void client_close(struct client *client) {
+	if (client->conn == NULL) {
+		return;
+	}
+	// What the application said last should still count; what does not fit any more is lost
+	// with it.
+	wlconn_flush(client->conn);
+	wlconn_destroy(client->conn);
+	client->conn = NULL;
+	buffer_list_destroy(client->buffers, client->relay);
+	client->buffers = NULL;
+	client->relay->n_shared -= client->n_shared;
+	client->n_shared = 0;
+	client->relay->n_clients--;
+	client->relay->n_closing++;
+	object_table_finish(&client->objects, free_object_data, NULL);
+	id_map_finish(&client->ids);
+	global_list_finish(&client->globals);
+}
+
+void client_destroy(struct client *client) {
+	client_close(client);
+	client->relay->n_closing--;
+	wl_list_remove(&client->link);
+	free(client);
+}
+
+void client_end(struct client *client) {
+	if (client->conn == NULL) {
+		return;
+	}
+	client_close(client);
+	link_send(client->relay->link, LINK_CLIENT_CLOSE, client->id, 0, NULL, 0);
+}
+
+void client_error(struct client *client, uint32_t object, uint32_t code, const char *format, ...) {
+	if (client->conn == NULL) {
+		return;
+	}
+	char text[256];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	log_info("client %u: ended: %s", client->id, text);
+	uint8_t message[LIMIT_WAYLAND_MESSAGE_BYTES];
+	size_t size = wire_build_error(message, object, code, text);
+	// The window holds for this message, too. Who fills it up hears no reason.
+	if (size > 0 && size <= client->event_window) {
+		link_send_wayland(client->relay->link, client->id, message, size);
+	}
+	client_end(client);
+}
+
+bool client_queue(struct client *client, const void *bytes, size_t size, const int *fds,
+		size_t n_fds) {
+	if (wlconn_queue(client->conn, bytes, size, fds, n_fds)) {
+		return true;
+	}
+	for (size_t i = 0; i < n_fds; i++) {
+		close(fds[i]);
+	}
+	client_error(client, ID_MAP_DISPLAY, CLIENT_NO_MEMORY,
+			"more requests than its window allows");
+	return false;
+}
+
+void client_send_credit(struct client *client) {
+	size_t queued = wlconn_queued(client->conn);
+	if (client->uncredited < CLIENT_CREDIT_BYTES ||
+			client->uncredited - CLIENT_CREDIT_BYTES < queued) {
+		return;
+	}
+	// queued may hold messages of the relay's own, which errs on the side of less credit.
+	uint32_t bytes = (uint32_t)(client->uncredited - queued);
+	client->uncredited = queued;
+	link_send(client->relay->link, LINK_CREDIT, client->id, bytes, NULL, 0);
+}
+
+void client_handle_credit(struct client *client, uint32_t untrusted_bytes) {
+	if (client->conn == NULL) {
+		return;
+	}
+	if (untrusted_bytes > LIMIT_CLIENT_WINDOW_BYTES - client->event_window) {
+		link_fail(client->relay->link, LINK_BYE_PROTOCOL,
+				"client %u: credit for what was not sent", client->id);
+		return;
+	}
+	client->event_window += untrusted_bytes;
+	wlconn_resume(client->conn);
+}
+
+void client_handle_link_writable(struct client *client) {
+	if (client->conn != NULL) {
+		wlconn_resume(client->conn);
+	}
+}
+
+void client_forget_object(struct client *client, uint32_t link_id) {
+	struct object *object = object_table_find(&client->objects, link_id);
+	if (object->interface == wire_shm_pool_interface ||
+			object->interface == wire_buffer_interface) {
+		client->n_shared--;
+		client->relay->n_shared--;
+	}
+	if (object->frame) {
+		pace_handle_done(&client->pace);
+	}
+	free(object->data);
+	object_table_remove(&client->objects, link_id);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ISTHMUS_GUIVM_SERVER_SCENE_GUARD_H
+#define ISTHMUS_GUIVM_SERVER_SCENE_GUARD_H
+
+#include <stdbool.h>
+
+/*
+ * Puts itself between wlroots' scene graph and an assertion that clients can make fail. To call
+ * before there is a scene. false: wlroots is not there as a shared library.
+ */
+bool scene_guard_init(void);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <wlr/types/wlr_compositor.h>
+#include <wlr/types/wlr_tablet_pad.h>
+#include <wlr/types/wlr_tablet_tool.h>
+#include <wlr/types/wlr_tablet_v2.h>
+
+#include "guivm-server/idle.h"
+#include "guivm-server/server.h"
+#include "guivm-server/tablet.h"
+#include "guivm-server/tablet_private.h"
+
+/* The buttons, rings and strips on a tablet's side. */
+struct pad {
+	struct tablets *tablets;
+	struct wl_list link; // tablets.pads
+	struct wlr_tablet_pad *device;
+	struct wlr_tablet_v2_tablet_pad *v2;
+	struct tablet *tablet; // that it is a part of; NULL: none is known
+	struct wlr_surface *surface; // that has it; NULL: none
+	struct wl_listener button, ring, strip, attach, destroy, surface_destroy;
+};
+
+static void pad_leave(struct pad *pad) {
+	if (pad->surface != NULL) {
+		wlr_tablet_v2_tablet_pad_notify_leave(pad->v2, pad->surface);
+		wl_list_remove(&pad->surface_destroy.link);
+		wl_list_init(&pad->surface_destroy.link);
+		pad->surface = NULL;
+	}
+}
+
+static void pad_handle_surface_destroy(struct wl_listener *listener, void *data) {
+	struct pad *pad = wl_container_of(listener, pad, surface_destroy);
+	pad_leave(pad);
+}
+
+static void pad_enter(struct pad *pad, struct wlr_surface *surface) {
+	if (surface == pad->surface) {
+		return;
+	}
+	pad_leave(pad);
+	if (surface != NULL && wlr_surface_accepts_tablet_v2(surface, pad->tablet->v2)) {
+		pad->surface = surface;
+		wl_signal_add(&surface->events.destroy, &pad->surface_destroy);
+		wlr_tablet_v2_tablet_pad_notify_enter(pad->v2, pad->tablet->v2, surface);
+	}
+}
+
+void tablet_pads_enter(struct tablet *tablet, struct wlr_surface *surface) {
+	struct pad *pad;
+	wl_list_for_each(pad, &tablet->tablets->pads, link) {
+		if (pad->tablet == tablet) {
+			pad_enter(pad, surface);
+		}
+	}
+}
+
+void tablet_pads_forget(struct tablet *tablet) {
+	struct pad *pad;
+	wl_list_for_each(pad, &tablet->tablets->pads, link) {
+		if (pad->tablet == tablet) {
+			pad_leave(pad);
+			pad->tablet = NULL;
+		}
+	}
+}
+
+static void pad_handle_button(struct wl_listener *listener, void *data) {
+	struct pad *pad = wl_container_of(listener, pad, button);
+	const struct wlr_tablet_pad_button_event *event = data;
+	idle_notify_activity(pad->tablets->server);
+	wlr_tablet_v2_tablet_pad_notify_mode(pad->v2, event->group, event->mode, event->time_msec);
+	wlr_tablet_v2_tablet_pad_notify_button(pad->v2, event->button, event->time_msec,
+			event->state == WLR_BUTTON_PRESSED
+				? ZWP_TABLET_PAD_V2_BUTTON_STATE_PRESSED
+				: ZWP_TABLET_PAD_V2_BUTTON_STATE_RELEASED);
+}
+
+static void pad_handle_ring(struct wl_listener *listener, void *data) {
+	struct pad *pad = wl_container_of(listener, pad, ring);
+	const struct wlr_tablet_pad_ring_event *event = data;
+	idle_notify_activity(pad->tablets->server);
+	wlr_tablet_v2_tablet_pad_notify_ring(pad->v2, event->ring, event->position,
+			event->source == WLR_TABLET_PAD_RING_SOURCE_FINGER, event->time_msec);
+}
+
+static void pad_handle_strip(struct wl_listener *listener, void *data) {
+	struct pad *pad = wl_container_of(listener, pad, strip);
+	const struct wlr_tablet_pad_strip_event *event = data;
+	idle_notify_activity(pad->tablets->server);
+	wlr_tablet_v2_tablet_pad_notify_strip(pad->v2, event->strip, event->position,
+			event->source == WLR_TABLET_PAD_STRIP_SOURCE_FINGER, event->time_msec);
+}
+
+/* A tool came close to the tablet that the pad is a part of. */
+static void pad_handle_attach(struct wl_listener *listener, void *data) {
+	struct pad *pad = wl_container_of(listener, pad, attach);
+	const struct wlr_tablet_tool *wlr_tool = data;
+	const struct tool *tool = wlr_tool->data;
+	if (tool != NULL && tool->tablet != NULL) {
+		pad->tablet = tool->tablet;
+	}
+}
+
+static void pad_handle_destroy(struct wl_listener *listener, void *data) {
+	struct pad *pad = wl_container_of(listener, pad, destroy);
+	pad_leave(pad);
+	wl_list_remove(&pad->link);
+	wl_list_remove(&pad->button.link);
+	wl_list_remove(&pad->ring.link);
+	wl_list_remove(&pad->strip.link);
+	wl_list_remove(&pad->attach.link);
+	wl_list_remove(&pad->destroy.link);
+	free(pad);
+}
+
+void tablet_pads_destroy(struct tablets *tablets) {
+	struct pad *pad, *next;
+	wl_list_for_each_safe(pad, next, &tablets->pads, link) {
+		pad_handle_destroy(&pad->destroy, NULL);
+	}
+}
+
+void tablet_add_pad(struct server *server, struct wlr_input_device *device) {
+	struct tablets *tablets = server->tablets;
+	struct pad *pad = calloc(1, sizeof(*pad));
+	if (pad == NULL) {
+		return;
+	}
+	pad->tablets = tablets;
+	pad->device = wlr_tablet_pad_from_input_device(device);
+	pad->v2 = wlr_tablet_pad_create(tablets->manager, server->wlr_seat, device);
+	if (pad->v2 == NULL) {
+		free(pad);
+		return;
+	}
+	wl_list_insert(&tablets->pads, &pad->link);
+	/* Where there is one tablet it is that one's; attach_tablet says so for others. */
+	if (!wl_list_empty(&tablets->list)) {
+		pad->tablet = wl_container_of(tablets->list.next, pad->tablet, link);
+	}
+	wl_list_init(&pad->surface_destroy.link);
+	pad->surface_destroy.notify = pad_handle_surface_destroy;
+	tablet_listen(&pad->button, pad_handle_button, &pad->device->events.button);
+	tablet_listen(&pad->ring, pad_handle_ring, &pad->device->events.ring);
+	tablet_listen(&pad->strip, pad_handle_strip, &pad->device->events.strip);
+	tablet_listen(&pad->attach, pad_handle_attach, &pad->device->events.attach_tablet);
+	tablet_listen(&pad->destroy, pad_handle_destroy, &device->events.destroy);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * isthmus-bench-floor: what the machine itself takes, measured beside the rest.
+ *
+ *     memcpy WxH       copies of that frame, warm: CPU time in microseconds
+ *     echo HOPS        8 bytes through HOPS processes to one behind them and back, over sockets
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define COPIES 300
+#define ECHOES 20000
+#define MAX_HOPS 8
+
+static double now_us(void) {
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+/* What the copy costs, not how long others kept it waiting. */
+static double cpu_us(void) {
+	struct timespec now;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+static int compare(const void *a, const void *b) {
+	double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+static void print_figures(const char *what, double *samples, size_t count) {
+	qsort(samples, count, sizeof(double), compare);
+	printf("{\"load\": \"%s\", \"p50_us\": %.1f, \"p95_us\": %.1f, \"p99_us\": %.1f}\n", what,
+			samples[count / 2], samples[count * 95 / 100], samples[count * 99 / 100]);
+}
+
+static int measure_memcpy(const char *size_text) {
+	int width, height;
+	if (sscanf(size_text, "%dx%d", &width, &height) != 2 || width <= 0 || height <= 0) {
+		return 2;
+	}
+	size_t size = (size_t)width * 4 * (size_t)height;
+	uint8_t *from = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	uint8_t *to = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (from == MAP_FAILED || to == MAP_FAILED) {
+		return 1;
+	}
+	static double samples[COPIES];
+	for (int i = 0; i < COPIES; i++) {
+		memset(from, i, size); // as an application draws before it commits
+		double start = cpu_us();
+		memcpy(to, from, size);
+		samples[i] = cpu_us() - start;
+	}
+	print_figures("memcpy", samples, COPIES);
+	return 0;
+}
+
+static void read_word(int epoll_fd, int fd, uint64_t *word) {
+	struct epoll_event event;
+	while (read(fd, word, sizeof(*word)) != (ssize_t)sizeof(*word)) {
+		if (errno != EAGAIN || epoll_wait(epoll_fd, &event, 1, -1) < 0) {
+			_exit(0);
+		}
+	}
+}
+
+/* Passes words on from near to far and back, as a proxy does; the last one has no far side. */
+_Noreturn static void run_hop(int near, int far) {
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	int epoll_fd = epoll_create1(0);
+	epoll_ctl(epoll_fd, EPOLL_CTL_ADD, near,
+			&(struct epoll_event){.events = EPOLLIN, .data.fd = near});
+	if (far >= 0) {
+		epoll_ctl(epoll_fd, EPOLL_CTL_ADD, far,
+				&(struct epoll_event){.events = EPOLLIN, .data.fd = far});
+	}
+	for (;;) {
+		struct epoll_event event;
+		if (epoll_wait(epoll_fd, &event, 1, -1) < 1) {
+			continue;
+		}
+		uint64_t word;
+		int from = event.data.fd;
+		int to = far < 0 ? near : from == near ? far : near;
+		if (read(from, &word, sizeof(word)) <= 0 || write(to, &word, sizeof(word)) <= 0) {
+			_exit(0);
+		}
+	}
+}
+
+static int measure_echo(int hops) {
+	if (hops < 0 || hops > MAX_HOPS) {
+		return 2;
+	}
+	int chain[MAX_HOPS + 2][2];
+	for (int i = 0; i <= hops; i++) {
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, chain[i]) < 0) {
+			return 1;
+		}
+	}
+	for (int i = 0; i <= hops; i++) {
+		if (fork() == 0) {
+			run_hop(chain[i][1], i < hops ? chain[i + 1][0] : -1);
+		}
+	}
+	int epoll_fd = epoll_create1(0);
+	int fd = chain[0][0];
+	epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &(struct epoll_event){.events = EPOLLIN});
+	static double samples[ECHOES];
+	for (uint64_t i = 0; i < ECHOES; i++) {
+		double start = now_us();
+		uint64_t word = i;
+		if (write(fd, &word, sizeof(word)) != (ssize_t)sizeof(word)) {
+			return 1;
+		}
+		read_word(epoll_fd, fd, &word);
+		samples[i] = now_us() - start;
+	}
+	print_figures("echo", samples, ECHOES);
+	signal(SIGTERM, SIG_IGN);
+	kill(0, SIGTERM);
+	return 0;
+}
+
+int main(int argc, char **argv) {
+	int status = 2;
+	setpgid(0, 0);
+	if (argc == 3 && strcmp(argv[1], "memcpy") == 0) {
+		status = measure_memcpy(argv[2]);
+	} else if (argc == 3 && strcmp(argv[1], "echo") == 0) {
+		status = measure_echo((int)strtol(argv[2], NULL, 10));
+	}
+	if (status == 2) {
+		fprintf(stderr, "usage: isthmus-bench-floor memcpy WxH | echo HOPS\n");
+	}
+	return status;
+}

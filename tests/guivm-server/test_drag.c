@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <wlr/types/wlr_data_device.h>
+#include <wlr/types/wlr_seat.h>
+
+#include "guivm-server/focus.h"
+#include "tests/guivm-server/desk.h"
+
+#define WHITE 0xffffffff
+#define GREEN 0xff00ff00
+
+/* A client with a data device. */
+struct dragger {
+	struct app app;
+	struct app_window window;
+	struct wl_data_device_manager *manager;
+	struct wl_data_device *device;
+	struct wl_data_offer *offer;
+	size_t n_enters;
+};
+
+static void device_data_offer(
+		void *data, struct wl_data_device *device, struct wl_data_offer *offer) {
+	struct dragger *dragger = data;
+	if (dragger->offer != NULL) {
+		wl_data_offer_destroy(dragger->offer);
+	}
+	dragger->offer = offer;
+}
+
+static void device_enter(void *data, struct wl_data_device *device, uint32_t serial,
+		struct wl_surface *surface, wl_fixed_t x, wl_fixed_t y,
+		struct wl_data_offer *offer) {
+	struct dragger *dragger = data;
+	dragger->n_enters++;
+}
+
+static void device_leave(void *data, struct wl_data_device *device) {
+}
+
+static void device_motion(
+		void *data, struct wl_data_device *device, uint32_t time, wl_fixed_t x,
+		wl_fixed_t y) {
+}
+
+static void device_drop(void *data, struct wl_data_device *device) {
+}
+
+static void device_selection(
+		void *data, struct wl_data_device *device, struct wl_data_offer *offer) {
+}
+
+static const struct wl_data_device_listener device_listener = {
+	.data_offer = device_data_offer,
+	.enter = device_enter,
+	.leave = device_leave,
+	.motion = device_motion,
+	.drop = device_drop,
+	.selection = device_selection,
+};
+
+static void registry_global(void *data, struct wl_registry *registry, uint32_t name,
+		const char *interface, uint32_t version) {
+	struct dragger *dragger = data;
+	if (strcmp(interface, "wl_data_device_manager") == 0) {
+		dragger->manager =
+				wl_registry_bind(registry, name,
+						&wl_data_device_manager_interface, 3);
+	}
+}
+
+static void registry_global_remove(void *data, struct wl_registry *registry, uint32_t name) {
+}
+
+static const struct wl_registry_listener registry_listener = {
+	.global = registry_global,
+	.global_remove = registry_global_remove,
+};
+
+static void dragger_init(struct dragger *dragger, struct desk *desk, const char *vm, int x) {
+	*dragger = (struct dragger){0};
+	app_connect(&dragger->app, desk, vm);
+	struct wl_registry *registry = wl_display_get_registry(dragger->app.display);
+	wl_registry_add_listener(registry, &registry_listener, dragger);
+	app_roundtrip(&dragger->app);
+	wl_registry_destroy(registry);
+	dragger->device =
+			wl_data_device_manager_get_data_device(dragger->manager, dragger->app.seat);
+	wl_data_device_add_listener(dragger->device, &device_listener, dragger);
+	app_window_create(&dragger->window, &dragger->app);
+	app_window_show(&dragger->window, 300, 200, WHITE);
+	view_move(app_window_view(&dragger->window), x, 100);
+}
+
+static void dragger_finish(struct dragger *dragger) {
+	if (dragger->offer != NULL) {
+		wl_data_offer_destroy(dragger->offer);
+	}
+	wl_data_device_destroy(dragger->device);
+	wl_data_device_manager_destroy(dragger->manager);
+	app_disconnect(&dragger->app);
+}
+
+/* Starts to drag from the middle of the window, with an icon. */
+static struct wl_data_source *drag_start(struct dragger *dragger, struct wl_surface **icon) {
+	struct desk *desk = dragger->app.desk;
+	const struct wlr_box *box = &app_window_server(&dragger->window)->box;
+	desk_point(desk, box->x + 150, box->y + 100);
+	desk_button(desk, true);
+	app_roundtrip(&dragger->app);
+	struct wl_data_source *source = wl_data_device_manager_create_data_source(dragger->manager);
+	wl_data_source_offer(source, "text/plain");
+	wl_data_source_set_actions(source, WL_DATA_DEVICE_MANAGER_DND_ACTION_COPY);
+	*icon = wl_compositor_create_surface(dragger->app.compositor);
+	wl_data_device_start_drag(
+			dragger->device, source, dragger->window.surface, *icon,
+			dragger->app.serial);
+	app_paint(&dragger->app, *icon, 40, 40, GREEN);
+	return source;
+}
+
+static struct window *find_icon(struct desk *desk) {
+	struct window *window;
+	wl_list_for_each(window, &desk->server.windows, link) {
+		if (window->frame_state.kind == FRAME_ICON) {
+			return window;
+		}
+	}
+	return NULL;
+}
+
+TEST(drag_icons_are_framed) {
+	struct desk desk;
+	struct dragger work;
+	struct wl_surface *icon;
+	desk_init(&desk);
+	dragger_init(&work, &desk, "work", 20);
+	struct wl_data_source *source = drag_start(&work, &icon);
+	struct window *window = find_icon(&desk);
+	EXPECT(window != NULL);
+	EXPECT(window->mapped);
+	desk_look(&desk);
+	EXPECT_INT(desk_count(&desk, GREEN & 0xffffff, &window->box, true), 40 * 40);
+	EXPECT_INT(desk_count(&desk, GREEN & 0xffffff, &window->box, false), 0);
+	uint32_t edge = desk_pixel(&desk, window->box.x - 1, window->box.y + 20);
+	EXPECT(edge != 0xffffff && edge != DESK_BACKGROUND);
+	desk_button(&desk, false);
+	EXPECT(find_icon(&desk) == NULL);
+	wl_data_source_destroy(source);
+	wl_surface_destroy(icon);
+	dragger_finish(&work);
+	desk_finish(&desk);
+}
+
+TEST(a_drag_sees_windows_of_its_own_vm_alone) {
+	struct desk desk;
+	struct dragger work, untrusted;
+	struct wl_surface *icon;
+	desk_init(&desk);
+	dragger_init(&work, &desk, "work", 20);
+	dragger_init(&untrusted, &desk, "untrusted", 420);
+	struct wl_data_source *source = drag_start(&work, &icon);
+	desk_point(&desk, 100, 150);
+	desk_point(&desk, 500, 200);
+	app_roundtrip(&untrusted.app);
+	EXPECT_INT(untrusted.n_enters, 0);
+	EXPECT(untrusted.offer == NULL);
+	EXPECT(untrusted.app.pointer_focus == NULL);
+	desk_point(&desk, 110, 160);
+	app_roundtrip(&work.app);
+	EXPECT(work.n_enters > 0);
+	desk_button(&desk, false);
+	wl_data_source_destroy(source);
+	wl_surface_destroy(icon);
+	dragger_finish(&untrusted);
+	dragger_finish(&work);
+	desk_finish(&desk);
+}
+
+TEST(a_drag_without_a_held_button_does_not_start) {
+	struct desk desk;
+	struct dragger work;
+	struct wl_surface *icon;
+	desk_init(&desk);
+	dragger_init(&work, &desk, "work", 20);
+	struct wl_data_source *source = drag_start(&work, &icon);
+	desk_button(&desk, false);
+	EXPECT(desk.server.wlr_seat->drag == NULL);
+	struct wl_data_source *second = wl_data_device_manager_create_data_source(work.manager);
+	wl_data_device_start_drag(work.device, second, work.window.surface, icon, work.app.serial);
+	app_roundtrip(&work.app);
+	EXPECT(desk.server.wlr_seat->drag == NULL);
+	EXPECT(find_icon(&desk) == NULL);
+	wl_data_source_destroy(source);
+	wl_data_source_destroy(second);
+	wl_surface_destroy(icon);
+	dragger_finish(&work);
+	desk_finish(&desk);
+}
+
+TEST(the_keyboard_comes_back_after_a_drag) {
+	struct desk desk;
+	struct dragger work;
+	struct wl_surface *icon;
+	desk_init(&desk);
+	dragger_init(&work, &desk, "work", 20);
+	struct wl_data_source *source = drag_start(&work, &icon);
+	desk_button(&desk, false);
+	app_roundtrip(&work.app);
+	EXPECT(work.app.keyboard_focus == work.window.surface);
+	wl_data_source_destroy(source);
+	wl_surface_destroy(icon);
+	dragger_finish(&work);
+	desk_finish(&desk);
+}

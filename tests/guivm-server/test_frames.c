@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
+#include <linux/input-event-codes.h>
+#include <wlr/types/wlr_output.h>
+
+#include "borders/trust.h"
+#include "guivm-server/focus.h"
+#include "guivm-server/output.h"
+#include "tests/guivm-server/desk.h"
+
+#define RED 0xffff0000
+#define GREEN 0xff00ff00
+#define RGB(argb) ((argb) & 0xffffff)
+
+/* Every pixel of the ring around a window's content has its VM's colour. */
+static void expect_frame(struct desk *desk, const struct window *window, uint32_t color) {
+	const struct wlr_box *box = &window->box;
+	struct frame_box bars[4];
+	frame_bars(window->frame_state.kind, DESK_BORDER, box->width, box->height, bars);
+	for (int i = 0; i < 4; i++) {
+		for (int y = 0; y < bars[i].height; y++) {
+			for (int x = 0; x < bars[i].width; x++) {
+				int lx = box->x + bars[i].x + x, ly = box->y + bars[i].y + y;
+				bool on_screen = lx >= 0 && ly >= 0 && lx < DESK_WIDTH &&
+						 ly < DESK_HEIGHT;
+				uint32_t pixel = on_screen ? desk_pixel(desk, lx, ly) : color;
+				if (pixel != color) {
+					test_fail(__FILE__, __LINE__,
+							"%d,%d is %06x, expected %06x", lx, ly,
+							pixel, color);
+				}
+			}
+		}
+	}
+}
+
+TEST(frame_exists_before_content_and_shows_nothing_until_then) {
+	struct desk desk;
+	struct app app;
+	struct app_window window;
+	desk_init(&desk);
+	app_connect(&app, &desk, "untrusted");
+	app_window_create(&window, &app);
+	struct window *server_window = app_window_server(&window);
+	EXPECT(server_window != NULL);
+	EXPECT(server_window->frame != NULL);
+	EXPECT(!server_window->mapped);
+	desk_look(&desk);
+	struct wlr_box screen = {0, 0, DESK_WIDTH, DESK_HEIGHT};
+	EXPECT_INT(desk_count(&desk, DESK_UNTRUSTED, &screen, true), 0);
+	app_disconnect(&app);
+	desk_finish(&desk);
+}
+
+TEST(frame_has_the_color_of_its_vm) {
+	struct desk desk;
+	struct app app;
+	struct app_window window;
+	desk_init(&desk);
+	app_connect(&app, &desk, "untrusted");
+	app_window_create(&window, &app);
+	app_window_show(&window, 300, 200, RED);
+	struct window *server_window = app_window_server(&window);
+	desk_look(&desk);
+	expect_frame(&desk, server_window, DESK_UNTRUSTED);
+	EXPECT_INT(desk_count(&desk, RGB(RED), &server_window->box, true), 300 * 200);
+	app_disconnect(&app);
+	desk_finish(&desk);
+}
+
+TEST(nothing_is_drawn_outside_the_window_geometry) {
+	struct desk desk;
+	struct app app;
+	struct app_window window;
+	desk_init(&desk);
+	app_connect(&app, &desk, "work");
+	app_window_create(&window, &app);
+	xdg_surface_set_window_geometry(window.xdg_surface, 40, 30, 200, 100);
+	app_window_show(&window, 300, 200, RED);
+	struct window *server_window = app_window_server(&window);
+	EXPECT_INT(server_window->box.width, 200);
+	EXPECT_INT(server_window->box.height, 100);
+	desk_look(&desk);
+	expect_frame(&desk, server_window, DESK_WORK);
+	EXPECT_INT(desk_count(&desk, RGB(RED), &server_window->box, true), 200 * 100);
+	EXPECT_INT(desk_count(&desk, RGB(RED), &server_window->box, false), 0);
+	app_disconnect(&app);
+	desk_finish(&desk);
+}
+
+TEST(a_later_geometry_is_clipped_to_as_well) {
+	struct desk desk;
+	struct app app;
+	struct app_window window;
+	desk_init(&desk);
+	app_connect(&app, &desk, "work");
+	app_window_create(&window, &app);
+	app_window_show(&window, 300, 200, RED);
+	xdg_surface_set_window_geometry(window.xdg_surface, 100, 50, 150, 60);
+	wl_surface_commit(window.surface);
+	app_roundtrip(&app);
+	struct window *server_window = app_window_server(&window);
+	desk_look(&desk);
+	expect_frame(&desk, server_window, DESK_WORK);
+	EXPECT_INT(desk_count(&desk, RGB(RED), &server_window->box, true), 150 * 60);
+	EXPECT_INT(desk_count(&desk, RGB(RED), &server_window->box, false), 0);
+	app_disconnect(&app);
+	desk_finish(&desk);
+}
+
+TEST(subsurfaces_are_clipped) {
+	struct desk desk;
+	struct app app;
+	struct app_window window;
+	desk_init(&desk);
+	app_connect(&app, &desk, "work");
+	app_window_create(&window, &app);
+	xdg_surface_set_window_geometry(window.xdg_surface, 0, 0, 300, 200);
+	app_window_show(&window, 300, 200, RED);
+	struct wl_surface *child = wl_compositor_create_surface(app.compositor);
+	struct wl_subsurface *subsurface =
+			wl_subcompositor_get_subsurface(app.subcompositor, child, window.surface);
+	wl_subsurface_set_position(subsurface, -100, -100);
+	wl_subsurface_set_desync(subsurface);
+	app_paint(&app, child, 600, 500, GREEN);
+	wl_surface_commit(window.surface);
+	app_roundtrip(&app);
+	struct window *server_window = app_window_server(&window);
+	desk_look(&desk);
+	expect_frame(&desk, server_window, DESK_WORK);
+	EXPECT_INT(desk_count(&desk, RGB(GREEN), &server_window->box, false), 0);
+	EXPECT(desk_count(&desk, RGB(GREEN), &server_window->box, true) > 0);
+	wl_subsurface_destroy(subsurface);
+	wl_surface_destroy(child);
+	app_disconnect(&app);
+	desk_finish(&desk);
+}
+
+TEST(extreme_geometry_keeps_the_frame) {
+	struct desk desk;
+	struct app app;
+	struct app_window window;
+	desk_init(&desk);
+	app_connect(&app, &desk, "untrusted");
+	app_window_create(&window, &app);
+	static const int32_t values[][4] = {
+		{INT_MIN, INT_MIN, INT_MAX, INT_MAX},
+		{INT_MAX, INT_MAX, INT_MAX, INT_MAX},
+		{-5000, -5000, 20000, 20000},
+		{299, 199, 1, 1},
+	};
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		const int32_t *v = values[i];
+		xdg_surface_set_window_geometry(window.xdg_surface, v[0], v[1], v[2], v[3]);
+		app_window_show(&window, 300, 200, RED);
+		struct window *server_window = app_window_server(&window);
+		EXPECT(server_window->mapped);
+		EXPECT(server_window->box.width >= VIEW_MIN_WIDTH);
+		EXPECT(server_window->box.height >= VIEW_MIN_HEIGHT);
+		EXPECT(server_window->box.width <= LIMIT_BUFFER_SIDE_PX);
+		desk_look(&desk);
+		expect_frame(&desk, server_window, DESK_UNTRUSTED);
+		EXPECT_INT(desk_count(&desk, RGB(RED), &server_window->box, false), 0);
+	}
+	app_disconnect(&app);
+	desk_finish(&desk);
+}
+
+TEST(a_small_window_keeps_room_for_its_title) {
+	struct desk desk;
+	struct app app;
+	struct app_window window;
+	desk_init(&desk);
+	app_connect(&app, &desk, "work");
+	app_window_create(&window, &app);
+	app_window_show(&window, 2, 2, RED);
+	struct window *server_window = app_window_server(&window);
+	EXPECT_INT(server_window->box.width, VIEW_MIN_WIDTH);
+	desk_look(&desk);
+	expect_frame(&desk, server_window, DESK_WORK);
+	EXPECT_INT(desk_count(&desk, RGB(RED), &server_window->box, true), 4);
+	app_disconnect(&app);
+	desk_finish(&desk);
+}
+
+TEST(another_vm_does_not_shine_through) {
+	struct desk desk;
+	struct app work, untrusted;
+	struct app_window below, above;
+	desk_init(&desk);
+	app_connect(&untrusted, &desk, "untrusted");
+	app_connect(&work, &desk, "work");
+	app_window_create(&below, &untrusted);
+	app_window_show(&below, 400, 300, GREEN);
+	app_window_create(&above, &work);
+	app_window_show(&above, 400, 300, 0); // fully transparent
+	view_move(app_window_view(&above), 100, 100);
+	view_move(app_window_view(&below), 100, 100);
+	focus_set_view(&desk.server, app_window_view(&above));
+	desk_look(&desk);
+	EXPECT_INT(desk_count(&desk, RGB(GREEN), &app_window_server(&above)->box, true), 0);
+	app_disconnect(&work);
+	app_disconnect(&untrusted);
+	desk_finish(&desk);
+}
+
+TEST(popups_are_framed_and_clipped) {
+	struct desk desk;
+	struct app app;
+	struct app_window window, popup;
+	desk_init(&desk);
+	app_connect(&app, &desk, "personal");
+	app_window_create(&window, &app);
+	app_window_show(&window, 300, 200, RED);
+	app_popup_create(&popup, &window, &(struct wlr_box){50, 150, 120, 90}, 0);
+	struct window *server_popup = app_window_server(&popup);
+	EXPECT(server_popup->frame != NULL);
+	EXPECT(!server_popup->mapped);
+	xdg_surface_set_window_geometry(popup.xdg_surface, 20, 20, 120, 90);
+	app_window_show(&popup, 200, 200, GREEN);
+	EXPECT(server_popup->mapped);
+	EXPECT_INT(server_popup->frame_state.kind, FRAME_POPUP);
+	desk_look(&desk);
+	expect_frame(&desk, server_popup, DESK_PERSONAL);
+	EXPECT_INT(desk_count(&desk, RGB(GREEN), &server_popup->box, true), 120 * 90);
+	EXPECT_INT(desk_count(&desk, RGB(GREEN), &server_popup->box, false), 0);
+	app_disconnect(&app);
+	desk_finish(&desk);
+}
+
+TEST(popups_stay_on_the_screen_with_their_frame) {
+	struct desk desk;
+	struct app app;
+	struct app_window window, popup;
+	desk_init(&desk);
+	app_connect(&app, &desk, "untrusted");
+	app_window_create(&window, &app);
+	app_window_show(&window, 300, 200, RED);
+	static const struct wlr_box places[] = {{-5000, -5000, 100, 100}, {5000, 5000, 100, 100},
+			{0, 0, 3000, 3000}, {INT_MAX, 0, 10, 10}};
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		app_popup_create(&popup, &window, &places[i], 0);
+		int width = places[i].width, height = places[i].height;
+		app_window_show(&popup, width, height, GREEN);
+		struct wlr_box box = app_window_server(&popup)->box;
+		EXPECT(box.x >= DESK_BORDER);
+		EXPECT(box.y >= DESK_BORDER);
+		EXPECT(box.x + box.width <= DESK_WIDTH - DESK_BORDER);
+		EXPECT(box.y + box.height <= DESK_HEIGHT - DESK_BORDER);
+		app_window_destroy(&popup);
+	}
+	app_disconnect(&app);
+	desk_finish(&desk);
+}
+
+TEST(maximized_windows_keep_their_frame) {
+	struct desk desk;
+	struct app app;
+	struct app_window window;
+	desk_init(&desk);
+	app_connect(&app, &desk, "untrusted");
+	app_window_create(&window, &app);
+	app_window_show(&window, 300, 200, RED);
+	xdg_toplevel_set_maximized(window.toplevel);
+	app_roundtrip(&app);
+	app_roundtrip(&app);
+	EXPECT(window.maximized);
+	struct frame_insets insets = frame_insets(FRAME_TOPLEVEL, DESK_BORDER);
+	EXPECT_INT(window.width, DESK_WIDTH - insets.left - insets.right);
+	EXPECT_INT(window.height, DESK_HEIGHT - insets.top - insets.bottom);
+	app_window_show(&window, 2 * DESK_WIDTH, 2 * DESK_HEIGHT, RED); // more than was asked for
+	desk_look(&desk);
+	expect_frame(&desk, app_window_server(&window), DESK_UNTRUSTED);
+	EXPECT_INT(desk_pixel(&desk, 0, 0), DESK_UNTRUSTED);
+	EXPECT_INT(desk_pixel(&desk, DESK_WIDTH - 1, DESK_HEIGHT - 1), DESK_UNTRUSTED);
+	xdg_toplevel_unset_maximized(window.toplevel);
+	app_roundtrip(&app);
+	app_roundtrip(&app);
+	EXPECT_INT(window.width, 300);
+	EXPECT_INT(window.height, 200);
+	app_disconnect(&app);
+	desk_finish(&desk);
+}
+
+TEST(fullscreen_windows_keep_a_frame_with_a_title) {
+	struct desk desk;
+	struct app app;
+	struct app_window window;
+	desk_init(&desk);
+	app_connect(&app, &desk, "work");
+	app_window_create(&window, &app);
+	app_window_show(&window, 300, 200, RED);
+	xdg_toplevel_set_fullscreen(window.toplevel, NULL);
+	app_roundtrip(&app);
+	app_roundtrip(&app);
+	EXPECT(window.fullscreen);
+	app_window_show(&window, 2 * DESK_WIDTH, 2 * DESK_HEIGHT, RED);
+	struct window *server_window = app_window_server(&window);
+	EXPECT_INT(server_window->frame_state.kind, FRAME_FULLSCREEN);
+	desk_look(&desk);
+	expect_frame(&desk, server_window, DESK_WORK);
+	EXPECT_INT(desk_pixel(&desk, 0, 0), DESK_WORK);
+	EXPECT_INT(desk_count(&desk, RGB(RED), &server_window->box, false), 0);
+	EXPECT(server_window->box.y >= FRAME_SLIM_TITLE_HEIGHT);
+	app_disconnect(&app);
+	desk_finish(&desk);
+}
+
+TEST(fullscreen_is_refused_where_the_vm_set_denies_it) {
+	struct desk desk;
+	struct app app;
+	struct app_window window;
+	desk_init(&desk);
+	app_connect(&app, &desk, "untrusted");
+	app_window_create(&window, &app);
+	app_window_show(&window, 300, 200, RED);
+	xdg_toplevel_set_fullscreen(window.toplevel, NULL);
+	app_roundtrip(&app);
+	app_roundtrip(&app);
+	EXPECT(!window.fullscreen);
+	EXPECT(app_window_server(&window)->frame_state.notice == NULL);
+	app_disconnect(&app);
+	desk_finish(&desk);
+}
+
+static void super_f(struct desk *desk) {
+	desk_key(desk, KEY_LEFTMETA, true);
+	desk_tap(desk, KEY_F);
+	desk_key(desk, KEY_LEFTMETA, false);
+}
+
+TEST(fullscreen_waits_for_the_user_where_the_vm_set_asks) {
+	struct desk desk;
+	struct app app;
+	struct app_window window;
+	desk_init(&desk);
+	app_connect(&app, &desk, "personal");
+	app_window_create(&window, &app);
+	app_window_show(&window, 300, 200, RED);
+	xdg_toplevel_set_fullscreen(window.toplevel, NULL);
+	app_roundtrip(&app);
+	app_roundtrip(&app);
+	EXPECT(!window.fullscreen);
+	EXPECT(app_window_server(&window)->frame_state.notice != NULL);
+	super_f(&desk);
+	app_roundtrip(&app);
+	EXPECT(window.fullscreen);
+	super_f(&desk);
+	app_roundtrip(&app);
+	EXPECT(!window.fullscreen);
+	app_disconnect(&app);
+	desk_finish(&desk);
+}
+
+TEST(fullscreen_before_the_first_content_follows_the_policy_too) {
+	struct desk desk;
+	struct app app;
+	struct app_window window;
+	desk_init(&desk);
+	app_connect(&app, &desk, "untrusted");
+	app_window_init(&window, &app);
+	window.toplevel = xdg_surface_get_toplevel(window.xdg_surface);
+	xdg_toplevel_set_fullscreen(window.toplevel, NULL);
+	wl_surface_commit(window.surface);
+	app_roundtrip(&app);
+	EXPECT(!app_window_view(&window)->fullscreen);
+	app_disconnect(&app);
+	desk_finish(&desk);
+}
+
+TEST(windows_move_to_a_remaining_output) {
+	struct desk desk;
+	struct app app;
+	struct app_window window;
+	desk_init(&desk);
+	struct wlr_output *second = server_add_headless_output(&desk.server, 400, 300, 1.0f);
+	app_connect(&app, &desk, "untrusted");
+	app_window_create(&window, &app);
+	app_window_show(&window, 300, 200, RED);
+	struct view *view = app_window_view(&window);
+	view_move(view, DESK_WIDTH + 50, 60);
+	EXPECT(view->output->wlr_output == second);
+	wlr_output_destroy(second);
+	EXPECT(view->output->wlr_output == desk.output);
+	desk_look(&desk);
+	expect_frame(&desk, &view->window, DESK_UNTRUSTED);
+	app_disconnect(&app);
+	desk_finish(&desk);
+}
+
+TEST(windows_outlive_the_last_output) {
+	struct desk desk;
+	struct app app;
+	struct app_window window;
+	desk_init(&desk);
+	app_connect(&app, &desk, "untrusted");
+	app_window_create(&window, &app);
+	app_window_show(&window, 300, 200, RED);
+	wlr_output_destroy(desk.output);
+	app_roundtrip(&app);
+	EXPECT(app_window_view(&window)->output == NULL);
+	desk.output = server_add_headless_output(&desk.server, DESK_WIDTH, DESK_HEIGHT, 1.0f);
+	desk_turn(&desk);
+	EXPECT(app_window_view(&window)->output != NULL);
+	desk_look(&desk);
+	expect_frame(&desk, app_window_server(&window), DESK_UNTRUSTED);
+	app_disconnect(&app);
+	desk_finish(&desk);
+}
+
+TEST(a_window_cannot_be_moved_out_of_reach) {
+	struct desk desk;
+	struct app app;
+	struct app_window window;
+	desk_init(&desk);
+	app_connect(&app, &desk, "work");
+	app_window_create(&window, &app);
+	app_window_show(&window, 300, 200, RED);
+	struct view *view = app_window_view(&window);
+	static const int places[][2] = {{-9999, -9999}, {9999, 9999}, {INT_MIN, INT_MAX}};
+	for (size_t i = 0; i < 3; i++) {
+		view_move(view, places[i][0], places[i][1]);
+		struct frame_box title = frame_title(FRAME_TOPLEVEL, DESK_BORDER, 300);
+		EXPECT(view->window.box.y + title.y >= 0);
+		EXPECT(view->window.box.y <= DESK_HEIGHT);
+		EXPECT(view->window.box.x + 300 >= 60);
+		EXPECT(view->window.box.x <= DESK_WIDTH - 60);
+	}
+	app_disconnect(&app);
+	desk_finish(&desk);
+}
+
+TEST(servers_come_and_go_in_one_process) {
+	for (int i = 0; i < 20; i++) {
+		struct desk desk;
+		struct app app;
+		struct app_window window, popup;
+		desk_init(&desk);
+		app_connect(&app, &desk, "work");
+		app_window_create(&window, &app);
+		app_window_show(&window, 300, 200, RED);
+		app_popup_create(&popup, &window, &(struct wlr_box){50, 50, 60, 60}, 0);
+		app_window_show(&popup, 60, 60, GREEN);
+		if (i % 2 == 0) {
+			app_disconnect(&app);
+			desk_finish(&desk);
+		} else {
+			desk_finish(&desk); // with clients
+			app.desk = NULL;
+			app_disconnect(&app);
+		}
+	}
+}

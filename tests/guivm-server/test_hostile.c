@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <linux/input-event-codes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "guivm-server/focus.h"
+#include "guivm-server/popup.h"
+#include "guivm-server/seat.h"
+#include "guivm-server/server.h"
+#include "guivm-server/view.h"
+#include "tests/guivm-server/desk.h"
+
+/* What a client of a VM tries against the compositor and the other VMs. */
+
+#define WHITE 0xffffffff
+
+struct late_keys {
+	bool entered;
+	size_t n_keys;
+};
+
+static void late_keymap(void *data, struct wl_keyboard *keyboard, uint32_t format, int32_t fd,
+		uint32_t size) {
+	close(fd);
+}
+
+static void late_enter(void *data, struct wl_keyboard *keyboard, uint32_t serial,
+		struct wl_surface *surface, struct wl_array *keys) {
+	struct late_keys *late = data;
+	late->entered = true;
+	late->n_keys = keys->size / sizeof(uint32_t);
+}
+
+static void late_leave(void *data, struct wl_keyboard *keyboard, uint32_t serial,
+		struct wl_surface *surface) {
+}
+
+static void late_key(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t time,
+		uint32_t key, uint32_t state) {
+}
+
+static void late_modifiers(void *data, struct wl_keyboard *keyboard, uint32_t serial,
+		uint32_t depressed, uint32_t latched, uint32_t locked, uint32_t group) {
+}
+
+static void late_repeat_info(
+		void *data, struct wl_keyboard *keyboard, int32_t rate, int32_t delay) {
+}
+
+static const struct wl_keyboard_listener late_listener = {
+	.keymap = late_keymap,
+	.enter = late_enter,
+	.leave = late_leave,
+	.key = late_key,
+	.modifiers = late_modifiers,
+	.repeat_info = late_repeat_info,
+};
+
+/* What a wl_keyboard that the client makes now is told of the keys that are held. */
+static struct late_keys ask_late(struct app *app) {
+	struct late_keys late = {0};
+	struct wl_keyboard *keyboard = wl_seat_get_keyboard(app->seat);
+	wl_keyboard_add_listener(keyboard, &late_listener, &late);
+	app_roundtrip(app);
+	wl_keyboard_release(keyboard);
+	return late;
+}
+
+TEST(a_keyboard_made_late_does_not_tell_keys_of_another_vm) {
+	struct desk desk;
+	struct app work, untrusted;
+	struct app_window first, second;
+	desk_init(&desk);
+	app_connect(&work, &desk, "work");
+	app_connect(&untrusted, &desk, "untrusted");
+	app_window_create(&first, &work);
+	app_window_show(&first, 300, 200, WHITE);
+	app_window_create(&second, &untrusted);
+	app_window_show(&second, 300, 200, WHITE);
+	desk_key(&desk, KEY_A, true);
+	app_roundtrip(&work);
+	EXPECT_INT((int)work.n_keys, 1);
+	focus_set_view(&desk.server, app_window_view(&second));
+	struct late_keys late = ask_late(&untrusted);
+	EXPECT(late.entered);
+	EXPECT_INT((int)late.n_keys, 0);
+	desk_key(&desk, KEY_A, false);
+	app_disconnect(&work);
+	app_disconnect(&untrusted);
+	desk_finish(&desk);
+}
+
+TEST(a_keyboard_made_late_does_not_tell_keys_of_shortcuts) {
+	struct desk desk;
+	struct app work;
+	struct app_window first;
+	desk_init(&desk);
+	app_connect(&work, &desk, "work");
+	app_window_create(&first, &work);
+	app_window_show(&first, 300, 200, WHITE);
+	desk_key(&desk, KEY_LEFTMETA, true);
+	desk_key(&desk, KEY_UP, true);
+	EXPECT(app_window_view(&first)->maximized);
+	struct late_keys late = ask_late(&work);
+	EXPECT(late.entered);
+	// The modifier was sent, as to any client; what it made of the other key was not.
+	EXPECT_INT((int)late.n_keys, (int)work.n_keys);
+	desk_key(&desk, KEY_UP, false);
+	desk_key(&desk, KEY_LEFTMETA, false);
+	EXPECT_INT((int)ask_late(&work).n_keys, 0);
+	app_disconnect(&work);
+	desk_finish(&desk);
+}
+
+TEST(a_click_on_the_frame_of_a_popup_that_grabs_dismisses_it) {
+	struct desk desk;
+	struct app work;
+	struct app_window first, popup;
+	desk_init(&desk);
+	app_connect(&work, &desk, "work");
+	app_window_create(&first, &work);
+	app_window_show(&first, 300, 200, WHITE);
+	struct wlr_box *box = &app_window_view(&first)->window.box;
+	desk_click(&desk, box->x + 10, box->y + 10);
+	app_roundtrip(&work);
+	app_popup_create(&popup, &first, &(struct wlr_box){20, 20, 100, 80}, work.serial);
+	app_window_show(&popup, 100, 80, WHITE);
+	const struct window *shown = app_window_server(&popup);
+	EXPECT(shown != NULL);
+	desk_click(&desk, shown->box.x - 1, shown->box.y + 20);
+	app_roundtrip(&work);
+	EXPECT(popup.dismissed);
+	EXPECT(focus_view(&desk.server) == app_window_view(&first));
+	app_window_destroy(&popup);
+	app_disconnect(&work);
+	desk_finish(&desk);
+}
+
+TEST(a_modifier_held_over_a_change_of_focus_is_released) {
+	struct desk desk;
+	struct app work, untrusted;
+	struct app_window first, second;
+	desk_init(&desk);
+	app_connect(&work, &desk, "work");
+	app_connect(&untrusted, &desk, "untrusted");
+	app_window_create(&first, &work);
+	app_window_show(&first, 300, 200, WHITE);
+	app_window_create(&second, &untrusted);
+	app_window_show(&second, 300, 200, WHITE);
+	desk_key(&desk, KEY_LEFTCTRL, true);
+	focus_set_view(&desk.server, app_window_view(&second));
+	EXPECT(wlr_keyboard_get_modifiers(&desk.keyboard) == WLR_MODIFIER_CTRL);
+	desk_key(&desk, KEY_LEFTCTRL, false);
+	EXPECT(wlr_keyboard_get_modifiers(&desk.keyboard) == 0);
+	app_disconnect(&work);
+	app_disconnect(&untrusted);
+	desk_finish(&desk);
+}
+
+static void keep_picture(struct desk *desk, uint32_t *copy) {
+	desk_look(desk);
+	memcpy(copy, desk->pixels, sizeof(uint32_t) * DESK_WIDTH * DESK_HEIGHT);
+}
+
+static bool same_picture(struct desk *desk, const uint32_t *copy) {
+	desk_look(desk);
+	return memcmp(desk->pixels, copy, sizeof(uint32_t) * DESK_WIDTH * DESK_HEIGHT) == 0;
+}
+
+TEST(after_a_flood_of_titles_and_sizes_the_last_one_is_shown) {
+	static uint32_t wanted[DESK_WIDTH * DESK_HEIGHT];
+	struct desk desk;
+	struct app work;
+	struct app_window window;
+	desk_init(&desk);
+	app_connect(&work, &desk, "work");
+	app_window_create(&window, &work);
+	app_window_show(&window, 300, 200, WHITE);
+	xdg_toplevel_set_title(window.toplevel, "the last");
+	app_roundtrip(&work);
+	keep_picture(&desk, wanted);
+	for (int i = 0; i < 300; i++) {
+		char title[32];
+		snprintf(title, sizeof(title), "title %d", i);
+		xdg_toplevel_set_title(window.toplevel, title);
+		xdg_surface_set_window_geometry(window.xdg_surface, 0, 0, 100 + i % 100, 200);
+		wl_surface_commit(window.surface);
+	}
+	app_roundtrip(&work);
+	EXPECT(!same_picture(&desk, wanted));
+	EXPECT_INT(desk.server.n_frame_updates, 0);
+	xdg_surface_set_window_geometry(window.xdg_surface, 0, 0, 300, 200);
+	wl_surface_commit(window.surface);
+	for (int i = 0; i < 300; i++) {
+		xdg_toplevel_set_title(window.toplevel, i % 2 == 0 ? "another" : "the last");
+	}
+	app_roundtrip(&work);
+	EXPECT(same_picture(&desk, wanted));
+	app_disconnect(&work);
+	desk_finish(&desk);
+}
+
+TEST(a_popup_that_grabs_twice_ends_its_client_alone) {
+	struct desk desk;
+	struct app work, untrusted;
+	struct app_window first, second, popup;
+	desk_init(&desk);
+	app_connect(&work, &desk, "work");
+	app_connect(&untrusted, &desk, "untrusted");
+	app_window_create(&first, &work);
+	app_window_show(&first, 300, 200, WHITE);
+	app_window_create(&second, &untrusted);
+	app_window_show(&second, 300, 200, WHITE);
+	focus_set_view(&desk.server, app_window_view(&second));
+	app_roundtrip(&untrusted);
+	struct xdg_positioner *positioner = xdg_wm_base_create_positioner(untrusted.wm_base);
+	xdg_positioner_set_size(positioner, 50, 50);
+	xdg_positioner_set_anchor_rect(positioner, 0, 0, 10, 10);
+	app_window_init(&popup, &untrusted);
+	popup.popup = xdg_surface_get_popup(popup.xdg_surface, second.xdg_surface, positioner);
+	xdg_positioner_destroy(positioner);
+	xdg_popup_grab(popup.popup, untrusted.seat, untrusted.serial);
+	xdg_popup_grab(popup.popup, untrusted.seat, untrusted.serial);
+	wl_surface_commit(popup.surface);
+	EXPECT_INT(app_error(&untrusted), XDG_POPUP_ERROR_INVALID_GRAB);
+	app_disconnect(&untrusted);
+	desk_click(&desk, 10, 10);
+	focus_set_view(&desk.server, app_window_view(&first));
+	app_disconnect(&work);
+	desk_finish(&desk);
+}
+
+TEST(rotated_and_clipped_buffers_are_shown) {
+	struct desk desk;
+	struct app work;
+	struct app_window window;
+	desk_init(&desk);
+	app_connect(&work, &desk, "work");
+	app_window_create(&window, &work);
+	app_window_show(&window, 300, 200, WHITE);
+	struct wl_buffer *buffer = app_buffer(&work, 1000, 700, WHITE);
+	wl_surface_set_buffer_scale(window.surface, 2);
+	for (int i = 0; i < 8 * 200; i++) {
+		xdg_surface_set_window_geometry(window.xdg_surface, i % 131, i % 173, 600, 600);
+		wl_surface_set_buffer_transform(window.surface, i % 8);
+		wl_surface_attach(window.surface, buffer, 0, 0);
+		wl_surface_commit(window.surface);
+		if (i % 100 == 0) {
+			app_roundtrip(&work);
+			desk_look(&desk);
+		}
+	}
+	EXPECT_INT(app_error(&work), -1);
+	wl_buffer_destroy(buffer);
+	app_disconnect(&work);
+	desk_finish(&desk);
+}
+
+TEST(a_window_is_no_larger_than_its_output_has_room_for) {
+	struct desk desk;
+	struct app work;
+	struct app_window window;
+	desk_init(&desk);
+	app_connect(&work, &desk, "work");
+	app_window_create(&window, &work);
+	app_window_show(&window, 2000, 1500, WHITE);
+	const struct wlr_box *box = &app_window_view(&window)->window.box;
+	EXPECT(box->x >= DESK_BORDER);
+	EXPECT(box->x + box->width <= DESK_WIDTH - DESK_BORDER);
+	EXPECT(box->y + box->height <= DESK_HEIGHT - DESK_BORDER);
+	app_disconnect(&work);
+	desk_finish(&desk);
+}
+
+TEST(a_window_in_the_background_does_not_come_up_in_fullscreen) {
+	struct desk desk;
+	struct app work, untrusted;
+	struct app_window first, second;
+	desk_init(&desk);
+	app_connect(&untrusted, &desk, "untrusted");
+	app_connect(&work, &desk, "work"); // may have fullscreen
+	app_window_create(&first, &untrusted);
+	app_window_show(&first, 300, 200, WHITE);
+	app_window_init(&second, &work);
+	second.toplevel = xdg_surface_get_toplevel(second.xdg_surface);
+	xdg_toplevel_set_fullscreen(second.toplevel, NULL);
+	wl_surface_commit(second.surface);
+	app_roundtrip(&work);
+	app_paint(&work, second.surface, 300, 200, WHITE);
+	struct view *view = app_window_view(&second);
+	EXPECT(view->window.mapped);
+	EXPECT(!view->fullscreen);
+	EXPECT(view->fullscreen_wanted);
+	EXPECT(view->window.box.width < DESK_WIDTH - 2 * DESK_BORDER);
+	app_disconnect(&work);
+	app_disconnect(&untrusted);
+	desk_finish(&desk);
+}
+
+static void token_done(void *data, struct xdg_activation_token_v1 *token, const char *text) {
+	snprintf(data, 64, "%s", text);
+}
+
+static const struct xdg_activation_token_v1_listener token_listener = {.done = token_done};
+
+/* wlroots opens /dev/urandom for its first token and keeps it for good. */
+static void close_random(void) {
+	for (int fd = 3; fd < 64; fd++) {
+		char path[32], target[32];
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		ssize_t length = readlink(path, target, sizeof(target));
+		if (length == (ssize_t)strlen("/dev/urandom") &&
+				memcmp(target, "/dev/urandom", (size_t)length) == 0) {
+			close(fd);
+		}
+	}
+}
+
+static void ask_token(struct app *app, char text[64]) {
+	struct xdg_activation_token_v1 *token =
+			xdg_activation_v1_get_activation_token(app->activation);
+	xdg_activation_token_v1_add_listener(token, &token_listener, text);
+	xdg_activation_token_v1_commit(token);
+	app_roundtrip(app);
+	xdg_activation_token_v1_destroy(token);
+}
+
+TEST(activation_tokens_are_kept_up_to_the_limit) {
+	struct desk desk;
+	struct app work;
+	struct app_window first, second;
+	char oldest[64] = "", other[64] = "";
+	desk_init(&desk);
+	app_connect(&work, &desk, "work");
+	app_window_create(&first, &work);
+	app_window_show(&first, 300, 200, WHITE);
+	app_window_create(&second, &work);
+	app_window_show(&second, 300, 200, WHITE);
+	EXPECT(focus_view(&desk.server) == app_window_view(&second));
+	ask_token(&work, oldest);
+	for (int i = 0; i < LIMIT_ACTIVATION_TOKENS; i++) {
+		ask_token(&work, other);
+	}
+	xdg_activation_v1_activate(work.activation, oldest, first.surface);
+	app_roundtrip(&work);
+	EXPECT(focus_view(&desk.server) == app_window_view(&second));
+	xdg_activation_v1_activate(work.activation, other, first.surface);
+	app_roundtrip(&work);
+	EXPECT(focus_view(&desk.server) == app_window_view(&first));
+	app_disconnect(&work);
+	desk_finish(&desk);
+	close_random();
+}

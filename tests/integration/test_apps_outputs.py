@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Applications while outputs change: fractional scales, outputs that come and go."""
+import subprocess
+
+import desktop
+from apps import AppCase, app, needs
+from desktop import Image
+
+
+def randr(d, *options):
+    subprocess.run(['wlr-randr', *options], env=d.env, check=True)
+
+
+def shot(d, output='HEADLESS-1'):
+    """What one output shows, in its own pixels."""
+    path = f'{d.dir}/{output}.png'
+    d.ctl('screenshot', '--output', output, path)
+    return Image(path)
+
+
+def scaled(box, scale):
+    """The pixels of a logical box, less those at its edges."""
+    x, y, width, height = box
+    left, top = int(x * scale) + 2, int(y * scale) + 2
+    return left, top, int((x + width) * scale) - 2 - left, int((y + height) * scale) - 2 - top
+
+
+@needs('wlr-randr')
+class Scale(AppCase):
+    @needs('foot')
+    def test_a_terminal_is_sharp_at_fractional_scales(self):
+        # Full blocks at every second place of a line: their edges are hard in every picture that is
+        # drawn at the output's own scale, and soft in every one that was scaled to it.
+        for scale in (1.25, 1.5, 2):
+            with self.subTest(scale), self.desktop(app('foot', '-w', '400x250')) as d:
+                randr(d, '--output', 'HEADLESS-1', '--scale', str(scale))
+                window = self.start(d)
+                red, blue = '\\033[48;2;255;0;0m', '\\033[48;2;0;0;255m'
+                d.input.type(f"clear; for i in $(seq 300); do printf '{red} {blue} '; done; read line")
+                d.input.enter()
+
+                def drawn():
+                    image = shot(d)
+                    box = scaled(d.window(window.id).box, scale)
+                    colors = image.colors((box[0], box[1], box[2] - 20, 8))
+                    return colors if colors.get((255, 0, 0), 0) > 100 else None
+                colors = d.until('the pattern', drawn)
+                self.assertEqual(set(colors), {(255, 0, 0), (0, 0, 255)}, f'at scale {scale}')
+
+    @needs('gtk4-demo')
+    def test_a_menu_is_sharp_and_framed_at_a_fractional_scale(self):
+        for scale in (1.25, 1.5, 2):
+            with self.subTest(scale), self.desktop(app('gtk4-demo', GSK_RENDERER='cairo')) as d:
+                randr(d, '--output', 'HEADLESS-1', '--scale', str(scale))
+                window = self.start(d)
+                self.settled(d)
+                window = d.window(window.id)
+                d.size = int(1280 / scale), int(720 / scale)  # the layout's, for the pointer
+                d.input.click(window.x + window.width - 164, window.y + 22)
+                popup = d.until('a popup', lambda: self.popups(d))[0]
+                self.settled(d)
+                image = shot(d)
+                self.assertEqual((image.width, image.height), (1280, 720))
+                left = int((popup.x - 4) * scale) + 1
+                middle = int((popup.y + popup.height / 2) * scale)
+                self.assertEqual(image.pixel(left, middle), desktop.rgb('#1b7f3b'))
+
+
+@needs('wlr-randr')
+class Hotplug(AppCase):
+    @needs('foot', 'gtk4-demo')
+    def test_windows_move_to_the_output_that_is_left(self):
+        with self.desktop(app('foot'), app('gtk4-demo', GSK_RENDERER='cairo'), outputs=2) as d:
+            terminal = self.start(d)
+            other = self.start(d, 'App 2')
+            self.settled(d)
+            for gone, left in (('HEADLESS-1', 'HEADLESS-2'), ('HEADLESS-2', 'HEADLESS-1')):
+                randr(d, '--output', gone, '--off')
+                for window in (terminal, other):
+                    d.until(f'{window} is on {left}', lambda: self.on_output(d, window, left))
+                randr(d, '--output', gone, '--on')
+                self.settled(d)
+            # Both are alive.
+            before = self.settled(d)
+            window = d.window(terminal.id)
+            d.input.click(window.x + 30, window.y - 14)
+            d.input.type('echo 1111111111111111')
+            self.until_changed(d, before, 200)
+            self.assertEqual(len(d.windows()), 2)
+
+    def on_output(self, d, window, name):
+        """The middle of the title bar's label shows up on that output."""
+        outputs = subprocess.run(['wlr-randr'], env=d.env, check=True, capture_output=True, text=True).stdout
+        block = outputs.split(f'{name} ')[1]
+        position = next(line for line in block.splitlines() if 'Position' in line)
+        x = int(position.split()[1].split(',')[0])
+        now = d.window(window.id)
+        return x <= now.x + 50 < x + 1280
+
+    @needs('foot')
+    def test_applications_survive_a_time_without_any_output(self):
+        with self.desktop(app('foot')) as d:
+            window = self.start(d)
+            self.settled(d)
+            randr(d, '--output', 'HEADLESS-1', '--off')
+            self.assertEqual(d.window(window.id).box, window.box)
+            d.input.type('echo 2222222222222222')
+            randr(d, '--output', 'HEADLESS-1', '--on')
+            image = d.until('it is drawn again', lambda: (lambda image: image if len(
+                image.colors(d.window(window.id).box)) > 2 else None)(d.screenshot()))
+            self.assertEqual(d.window(window.id).box, window.box)
+            self.assert_frame(image, window, '#1b7f3b')
+            before = self.settled(d)
+            d.input.type('1111111111111111111111')
+            self.until_changed(d, before, 200)
+
+
+if __name__ == '__main__':
+    desktop.main()

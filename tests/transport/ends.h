@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ISTHMUS_TESTS_TRANSPORT_ENDS_H
+#define ISTHMUS_TESTS_TRANSPORT_ENDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <wayland-server-core.h>
+
+#include "tests/harness/test.h"
+#include "transport/pages.h"
+#include "transport/transport.h"
+#include "transport/vchan.h"
+
+/* One end of a link in a test: its loop, transport, vchan and pages, and what the handlers saw. */
+struct end {
+	struct wl_event_loop *loop;
+	bool owns_loop;
+	struct transport *transport;
+	struct vchan *vchan;
+	struct pages *pages;
+	unsigned vchan_calls, pages_calls;
+};
+
+/* Writes the spec for one side into text. */
+struct backend {
+	const char *name;
+	void (*spec)(enum transport_role role, char *text, size_t size);
+};
+
+extern const struct backend backend_local;
+extern const struct backend backend_kvm;
+extern const struct backend backend_stream_unix;
+extern const struct backend backend_stream_fd;
+
+/* loop NULL: a loop of its own. Fails the test when the transport does not open. */
+void end_open(struct end *end, const struct backend *backend, enum transport_role role,
+		struct wl_event_loop *loop);
+void end_open_spec(struct end *end, const char *spec, enum transport_role role,
+		struct wl_event_loop *loop);
+void end_start(struct end *end); // vchan_create()
+void end_start_pages(struct end *end, uint64_t max_bytes);
+void end_close(struct end *end);
+
+/* Runs the loop once, waiting for an event. */
+void end_dispatch(struct end *end);
+/* Idle callbacks first: they may be what condition waits for, and make no event. */
+#define END_DISPATCH_UNTIL(end, condition) \
+	while (wl_event_loop_dispatch_idle((end)->loop), !(condition)) { \
+		end_dispatch(end); \
+	}
+
+/* Both ends on one loop, connected. */
+void ends_connect(struct end *guivm, struct end *appvm, const struct backend *backend);
+void ends_close(struct end *guivm, struct end *appvm);
+
+/* Runs body once per backend. */
+#define BACKEND_TEST(test_name) \
+	static void test_name(const struct backend *backend); \
+	TEST(local_##test_name) { \
+		test_name(&backend_local); \
+	} \
+	TEST(kvm_##test_name) { \
+		test_name(&backend_kvm); \
+	} \
+	TEST(stream_unix_##test_name) { \
+		test_name(&backend_stream_unix); \
+	} \
+	TEST(stream_fd_##test_name) { \
+		test_name(&backend_stream_fd); \
+	} \
+	static void test_name(const struct backend *backend)
+
+/* The same for backends that can find a new peer. */
+#define LISTENING_BACKEND_TEST(test_name) \
+	static void test_name(const struct backend *backend); \
+	TEST(local_##test_name) { \
+		test_name(&backend_local); \
+	} \
+	TEST(kvm_##test_name) { \
+		test_name(&backend_kvm); \
+	} \
+	TEST(stream_unix_##test_name) { \
+		test_name(&backend_stream_unix); \
+	} \
+	static void test_name(const struct backend *backend)
+
+#endif

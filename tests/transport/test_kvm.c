@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "common/fd.h"
+#include "common/limits.h"
+#include "tests/transport/ends.h"
+#include "transport/kvm.h"
+
+#define QUOTA (32 * KVM_UNIT)
+
+/* Both ends on one loop, with vchan and pages up. */
+static void connect_ends(struct end *guivm, struct end *appvm) {
+	struct wl_event_loop *loop = wl_event_loop_create();
+	end_open(guivm, &backend_kvm, TRANSPORT_GUIVM, loop);
+	end_open(appvm, &backend_kvm, TRANSPORT_APPVM, loop);
+	end_start(guivm);
+	end_start_pages(guivm, QUOTA);
+	end_start_pages(appvm, QUOTA);
+	end_start(appvm);
+	END_DISPATCH_UNTIL(guivm, vchan_state(guivm->vchan) == VCHAN_CONNECTED &&
+		vchan_state(appvm->vchan) == VCHAN_CONNECTED);
+	EXPECT(pages_connected(guivm->pages) && pages_connected(appvm->pages));
+}
+
+static void reconnect(struct end *guivm, struct end *appvm) {
+	vchan_destroy(guivm->vchan);
+	vchan_destroy(appvm->vchan);
+	pages_destroy(guivm->pages);
+	pages_destroy(appvm->pages);
+	end_start(appvm);
+	end_start_pages(appvm, QUOTA);
+	end_start_pages(guivm, QUOTA);
+	end_start(guivm);
+	END_DISPATCH_UNTIL(guivm, vchan_state(guivm->vchan) == VCHAN_CONNECTED &&
+		vchan_state(appvm->vchan) == VCHAN_CONNECTED);
+	EXPECT(pages_connected(guivm->pages) && pages_connected(appvm->pages));
+}
+
+/* The memory as a hostile end has it. */
+static struct kvm_header *map_header(void) {
+	char path[200];
+	snprintf(path, sizeof(path), "%s/memory", test_dir());
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	void *header = mmap(NULL, KVM_ARENAS_OFFSET, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	EXPECT(fd >= 0 && header != MAP_FAILED);
+	close(fd);
+	return header;
+}
+
+static void expect_map_error(struct end *guivm, const struct pages_ref *ref, int expected) {
+	struct pages_mapping mapping;
+	EXPECT(!pages_map(guivm->pages, ref, 1, &mapping));
+	EXPECT_INT(errno, expected);
+}
+
+TEST(the_importer_sees_what_the_sharer_writes) {
+	struct end guivm, appvm;
+	struct pages_mapping mapping;
+	connect_ends(&guivm, &appvm);
+	pages_alloc(appvm.pages, 1);
+	struct pages_region *region = pages_alloc(appvm.pages, KVM_UNIT + 1);
+	EXPECT_INT(pages_region_size(region), 2 * KVM_UNIT);
+	struct pages_ref ref = pages_region_ref(region);
+	EXPECT(pages_map(guivm.pages, &ref, KVM_UNIT + 1, &mapping));
+	EXPECT_INT(mapping.size, 2 * KVM_UNIT);
+	EXPECT_INT(mapping.offset, KVM_ARENAS_OFFSET + KVM_UNIT);
+	char *bytes = mmap(NULL, mapping.size, PROT_READ, MAP_SHARED, mapping.fd, mapping.offset);
+	EXPECT(bytes != MAP_FAILED);
+	((char *)pages_region_data(region))[KVM_UNIT] = 'x';
+	EXPECT_INT(bytes[KVM_UNIT], 'x');
+	munmap(bytes, mapping.size);
+	pages_unmap(guivm.pages, &mapping);
+	ends_close(&guivm, &appvm);
+}
+
+TEST(a_place_is_reused_only_when_the_importer_let_go_and_zeroed) {
+	struct end guivm, appvm;
+	struct pages_mapping mapping;
+	connect_ends(&guivm, &appvm);
+	struct pages_region *region = pages_alloc(appvm.pages, 1);
+	uint8_t *bytes = pages_region_data(region);
+	bytes[5] = 7;
+	struct pages_ref ref = pages_region_ref(region);
+	EXPECT(pages_map(guivm.pages, &ref, 1, &mapping));
+	pages_release(region);
+	EXPECT_INT(pages_bytes_used(appvm.pages), KVM_UNIT);
+	region = pages_alloc(appvm.pages, 1);
+	EXPECT(pages_region_data(region) == bytes + KVM_UNIT);
+	unsigned calls = appvm.pages_calls;
+	pages_unmap(guivm.pages, &mapping);
+	END_DISPATCH_UNTIL(&appvm, appvm.pages_calls > calls);
+	EXPECT_INT(pages_bytes_used(appvm.pages), KVM_UNIT);
+	region = pages_alloc(appvm.pages, 1);
+	EXPECT(pages_region_data(region) == bytes);
+	EXPECT_INT(bytes[5], 0);
+	ends_close(&guivm, &appvm);
+}
+
+TEST(a_reference_is_good_once) {
+	struct end guivm, appvm;
+	struct pages_mapping mapping;
+	connect_ends(&guivm, &appvm);
+	struct pages_ref ref = pages_region_ref(pages_alloc(appvm.pages, 1));
+	EXPECT(pages_map(guivm.pages, &ref, 1, &mapping));
+	expect_map_error(&guivm, &ref, ENOENT);
+	pages_unmap(guivm.pages, &mapping);
+	expect_map_error(&guivm, &ref, ENOENT);
+	ends_close(&guivm, &appvm);
+}
+
+TEST(references_may_come_in_any_order) {
+	struct end guivm, appvm;
+	struct pages_mapping mapping;
+	connect_ends(&guivm, &appvm);
+	struct pages_ref first = pages_region_ref(pages_alloc(appvm.pages, 1));
+	struct pages_ref second = pages_region_ref(pages_alloc(appvm.pages, 1));
+	EXPECT(pages_map(guivm.pages, &second, 1, &mapping));
+	EXPECT(pages_map(guivm.pages, &first, 1, &mapping));
+	ends_close(&guivm, &appvm);
+}
+
+/* As transport/pages_kvm.c has it: that it may not change without notice is part of the test. */
+struct kvm_ref {
+	uint32_t tag, token, offset_units, size_units;
+	uint64_t generation;
+};
+
+static void expect_bad_ref(struct end *guivm, struct kvm_ref bytes, int expected) {
+	struct pages_ref ref;
+	memcpy(&ref, &bytes, sizeof(ref));
+	expect_map_error(guivm, &ref, expected);
+}
+
+TEST(references_beyond_the_arenas_are_refused) {
+	struct end guivm, appvm;
+	connect_ends(&guivm, &appvm);
+	struct pages_ref opaque = pages_region_ref(pages_alloc(appvm.pages, 1));
+	struct kvm_ref good, ref;
+	memcpy(&good, &opaque, sizeof(good));
+	uint32_t end = (8 << 20) / KVM_UNIT, start = KVM_ARENAS_OFFSET / KVM_UNIT;
+	static const uint32_t far[][2] = {{0, 1}, {1, UINT32_MAX}, {UINT32_MAX, 1}, {UINT32_MAX, 2},
+		{0x10000, 0xffff0001}};
+	for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+		ref = good;
+		ref.offset_units = far[i][0];
+		ref.size_units = far[i][1];
+		expect_bad_ref(&guivm, ref, ENOENT);
+	}
+	ref = good;
+	ref.offset_units = start - 1;
+	expect_bad_ref(&guivm, ref, ENOENT);
+	ref.offset_units = end;
+	expect_bad_ref(&guivm, ref, ENOENT);
+	ref.offset_units = end - 1;
+	ref.size_units = 2;
+	expect_bad_ref(&guivm, ref, ENOENT);
+	ref.size_units = 0;
+	expect_bad_ref(&guivm, ref, ENOENT);
+	ref = good;
+	ref.tag ^= 1;
+	expect_bad_ref(&guivm, ref, ENOENT);
+	ref = good;
+	ref.token = 0;
+	expect_bad_ref(&guivm, ref, ENOENT);
+	ref = good;
+	ref.generation ^= 1;
+	expect_bad_ref(&guivm, ref, ENOENT);
+	ref = good;
+	ref.offset_units = end - 1;
+	struct pages_mapping mapping;
+	memcpy(&opaque, &ref, sizeof(opaque));
+	EXPECT(pages_map(guivm.pages, &opaque, KVM_UNIT, &mapping));
+	ends_close(&guivm, &appvm);
+}
+
+TEST(a_reference_smaller_than_asked_or_over_the_quota_is_refused) {
+	struct end guivm, appvm;
+	connect_ends(&guivm, &appvm);
+	struct pages_mapping mapping;
+	struct pages_ref opaque = pages_region_ref(pages_alloc(appvm.pages, 1));
+	EXPECT(!pages_map(guivm.pages, &opaque, KVM_UNIT + 1, &mapping));
+	EXPECT_INT(errno, ERANGE);
+	struct kvm_ref ref;
+	memcpy(&ref, &opaque, sizeof(ref));
+	ref.token++;
+	ref.size_units = QUOTA / KVM_UNIT + 1;
+	expect_bad_ref(&guivm, ref, ENOSPC);
+	EXPECT_INT(pages_bytes_used(guivm.pages), 0);
+	ends_close(&guivm, &appvm);
+}
+
+TEST(a_reference_of_an_earlier_session_is_refused) {
+	struct end guivm, appvm;
+	connect_ends(&guivm, &appvm);
+	struct pages_ref stale = pages_region_ref(pages_alloc(appvm.pages, 1));
+	reconnect(&guivm, &appvm);
+	EXPECT(pages_alloc(appvm.pages, 1) != NULL);
+	expect_map_error(&guivm, &stale, ENOENT);
+	ends_close(&guivm, &appvm);
+}
+
+TEST(the_sharer_keeps_to_its_quota_and_to_the_memory) {
+	struct end guivm, appvm;
+	connect_ends(&guivm, &appvm);
+	EXPECT(pages_alloc(appvm.pages, 0) == NULL);
+	EXPECT_INT(errno, EINVAL);
+	EXPECT(pages_alloc(appvm.pages, SIZE_MAX) == NULL);
+	EXPECT_INT(errno, ENOSPC);
+	EXPECT(pages_alloc(appvm.pages, QUOTA) != NULL);
+	EXPECT(pages_alloc(appvm.pages, 1) == NULL);
+	EXPECT_INT(errno, ENOSPC);
+	pages_destroy(appvm.pages);
+	end_start_pages(&appvm, 1u << 30);
+	EXPECT(pages_alloc(appvm.pages, 8 << 20) == NULL);
+	EXPECT_INT(errno, ENOSPC);
+	EXPECT(pages_alloc(appvm.pages, (8 << 20) - KVM_ARENAS_OFFSET) != NULL);
+	ends_close(&guivm, &appvm);
+}
+
+TEST(the_peers_end_frees_what_drains) {
+	struct end guivm, appvm;
+	connect_ends(&guivm, &appvm);
+	struct pages_region *held = pages_alloc(appvm.pages, 1);
+	pages_release(pages_alloc(appvm.pages, 1));
+	vchan_destroy(guivm.vchan);
+	guivm.vchan = NULL;
+	END_DISPATCH_UNTIL(&appvm, !pages_connected(appvm.pages));
+	EXPECT_INT(pages_bytes_used(appvm.pages), KVM_UNIT);
+	EXPECT(pages_alloc(appvm.pages, 1) == NULL);
+	EXPECT_INT(errno, EPIPE);
+	pages_release(held);
+	EXPECT_INT(pages_bytes_used(appvm.pages), 0);
+	ends_close(&guivm, &appvm);
+}
+
+static void expect_ring_failure(struct end *end) {
+	char byte;
+	while (vchan_state(end->vchan) == VCHAN_CONNECTED) {
+		vchan_read(end->vchan, &byte, 1);
+		vchan_write(end->vchan, "x", 1);
+	}
+	EXPECT_STR(vchan_reason(end->vchan), "ring index out of range");
+	EXPECT(!pages_connected(end->pages));
+}
+
+TEST(wild_indices_disconnect_and_the_next_session_is_clean) {
+	struct end guivm, appvm;
+	connect_ends(&guivm, &appvm);
+	struct kvm_header *header = map_header();
+	header->to_guivm.producer += (1u << KVM_RING_ORDER) + 1;
+	expect_ring_failure(&guivm);
+	END_DISPATCH_UNTIL(&appvm, vchan_state(appvm.vchan) == VCHAN_DISCONNECTED);
+	reconnect(&guivm, &appvm);
+	char text[4] = "";
+	EXPECT_INT(vchan_read(guivm.vchan, text, 3), 0);
+	header->to_appvm.consumer = 1u << 31;
+	expect_ring_failure(&guivm);
+	reconnect(&guivm, &appvm);
+	EXPECT_INT(vchan_write(appvm.vchan, "abc", 3), 3);
+	EXPECT_INT(vchan_read(guivm.vchan, text, 3), 3);
+	EXPECT_STR(text, "abc");
+	munmap(header, KVM_ARENAS_OFFSET);
+	ends_close(&guivm, &appvm);
+}
+
+TEST(a_guivm_survives_random_scribbling) {
+	struct end guivm, appvm;
+	connect_ends(&guivm, &appvm);
+	struct kvm_header *header = map_header();
+	for (unsigned i = 0; i < 20000; i++) {
+		uint32_t *word = (uint32_t *)header + test_random_below(sizeof(*header) / 4);
+		*word = test_random_below(4) == 0 ? test_random_below(UINT32_MAX)
+						  : test_random_below(1u << KVM_RING_ORDER);
+		char bytes[64];
+		if (vchan_state(guivm.vchan) == VCHAN_DISCONNECTED) {
+			vchan_destroy(guivm.vchan);
+			pages_destroy(guivm.pages);
+			end_start(&guivm);
+			end_start_pages(&guivm, QUOTA);
+		}
+		vchan_read(guivm.vchan, bytes, sizeof(bytes));
+		vchan_write(guivm.vchan, bytes, sizeof(bytes));
+		wl_event_loop_dispatch(guivm.loop, 0);
+	}
+	munmap(header, KVM_ARENAS_OFFSET);
+	ends_close(&guivm, &appvm);
+}
+
+static void expect_layout_refused(size_t offset, uint32_t value, const char *part) {
+	struct wl_event_loop *loop = wl_event_loop_create();
+	struct end guivm, appvm;
+	end_open(&guivm, &backend_kvm, TRANSPORT_GUIVM, loop);
+	struct kvm_header *header = map_header();
+	end_start(&guivm);
+	wl_event_loop_dispatch_idle(loop);
+	memcpy((uint8_t *)&header->layout + offset, &value, sizeof(value));
+	end_open(&appvm, &backend_kvm, TRANSPORT_APPVM, loop);
+	end_start(&appvm);
+	END_DISPATCH_UNTIL(&appvm, vchan_state(appvm.vchan) == VCHAN_DISCONNECTED);
+	EXPECT(strstr(vchan_reason(appvm.vchan), part) != NULL);
+	munmap(header, KVM_ARENAS_OFFSET);
+	ends_close(&guivm, &appvm);
+}
+
+TEST(memory_of_something_else_is_refused) {
+	expect_layout_refused(offsetof(struct kvm_layout, magic), 1, "not laid out");
+}
+
+TEST(another_version_is_refused) {
+	expect_layout_refused(offsetof(struct kvm_layout, version), 2, "another version");
+}
+
+TEST(another_size_is_refused) {
+	expect_layout_refused(offsetof(struct kvm_layout, region_size), 1, "another way");
+}
+
+TEST(another_order_of_the_rings_is_refused) {
+	expect_layout_refused(offsetof(struct kvm_layout, ring_order), 31, "another way");
+}
+
+static void expect_open_refused(const char *memory, const char *bell, const char *part) {
+	char spec[300], error[300] = "";
+	struct wl_event_loop *loop = wl_event_loop_create();
+	snprintf(spec, sizeof(spec), "kvm:mem=%s,bell=%s", memory, bell);
+	EXPECT(transport_open(loop, spec, TRANSPORT_APPVM, error, sizeof(error)) == NULL);
+	if (strstr(error, part) == NULL) {
+		test_fail(__FILE__, __LINE__, "%s: \"%s\" does not say %s", spec, error, part);
+	}
+	wl_event_loop_destroy(loop);
+}
+
+TEST(what_is_no_memory_or_no_bell_is_refused) {
+	char small[200], bell[200];
+	snprintf(small, sizeof(small), "file:%s/small", test_dir());
+	snprintf(bell, sizeof(bell), "unix:%s/bell", test_dir());
+	int fd = open(small + 5, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	EXPECT(ftruncate(fd, KVM_ARENAS_OFFSET) == 0);
+	close(fd);
+	expect_open_refused(small, bell, "2 MiB");
+	expect_open_refused("file:/dev/null", bell, "/dev/null");
+	expect_open_refused("file:/nonexistent/memory", bell, "/nonexistent/memory");
+	expect_open_refused("ivshmem:ffff:ff:1f.7", bell, "ffff:ff:1f.7");
+	expect_open_refused(small, "serial:/nonexistent/port", "/nonexistent/port");
+	expect_open_refused(small, "serial:/proc/self/maps", "/proc/self/maps");
+}
+
+/* A GUI side with a terminal for a port, and a peer that is this test. */
+
+struct port_peer {
+	struct end guivm;
+	struct kvm_header *header;
+	int port;
+};
+
+static void port_peer_open(struct port_peer *peer) {
+	char spec[400], ignored[256];
+	peer->port = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	if (peer->port < 0 || grantpt(peer->port) < 0 || unlockpt(peer->port) < 0) {
+		test_skip("no pseudo terminals");
+	}
+	backend_kvm.spec(TRANSPORT_GUIVM, ignored, sizeof(ignored));
+	peer->header = map_header();
+	snprintf(spec, sizeof(spec), "kvm:mem=file:%s/memory,bell=serial:%s", test_dir(),
+		ptsname(peer->port));
+	end_open_spec(&peer->guivm, spec, TRANSPORT_GUIVM, NULL);
+	end_start(&peer->guivm);
+}
+
+static void port_peer_connect(struct port_peer *peer) {
+	END_DISPATCH_UNTIL(&peer->guivm, peer->header->guivm.generation != 0);
+	peer->header->appvm.generation = 42;
+	peer->header->appvm.accepts = peer->header->guivm.generation;
+	END_DISPATCH_UNTIL(&peer->guivm, vchan_state(peer->guivm.vchan) == VCHAN_CONNECTED);
+	EXPECT_INT(peer->header->guivm.accepts, 42);
+}
+
+static void port_peer_close(struct port_peer *peer) {
+	munmap(peer->header, KVM_ARENAS_OFFSET);
+	fd_close(&peer->port);
+	end_close(&peer->guivm);
+}
+
+TEST(a_peer_whose_rings_get_lost_is_seen_all_the_same) {
+	struct port_peer peer;
+	port_peer_open(&peer);
+	port_peer_connect(&peer);
+	memcpy((uint8_t *)peer.header + KVM_RINGS_OFFSET, "abc", 3);
+	wl_event_loop_dispatch_idle(peer.guivm.loop);
+	for (uint32_t i = 1; i <= 3; i++) {
+		unsigned calls = peer.guivm.vchan_calls;
+		peer.header->to_guivm.producer = i;
+		END_DISPATCH_UNTIL(&peer.guivm, peer.guivm.vchan_calls > calls);
+		EXPECT_INT(vchan_data_ready(peer.guivm.vchan), i);
+	}
+	port_peer_close(&peer);
+}
+
+TEST(a_port_is_rung_and_wakes) {
+	struct port_peer peer;
+	port_peer_open(&peer);
+	port_peer_connect(&peer);
+	char bytes[64];
+	while (read(peer.port, bytes, sizeof(bytes)) > 0) {
+	}
+	peer.header->to_appvm.reader_wants = 1;
+	EXPECT_INT(vchan_write(peer.guivm.vchan, "x", 1), 1);
+	struct pollfd poll_fd = {.fd = peer.port, .events = POLLIN};
+	EXPECT_INT(poll(&poll_fd, 1, -1), 1);
+	EXPECT_INT(read(peer.port, bytes, sizeof(bytes)), 1);
+	unsigned calls = peer.guivm.vchan_calls;
+	EXPECT_INT(write(peer.port, "", 1), 1);
+	END_DISPATCH_UNTIL(&peer.guivm, peer.guivm.vchan_calls > calls);
+	port_peer_close(&peer);
+}
+
+TEST(a_port_that_hangs_up_ends_the_session_and_costs_nothing) {
+	struct port_peer peer;
+	port_peer_open(&peer);
+	port_peer_connect(&peer);
+	fd_close(&peer.port);
+	END_DISPATCH_UNTIL(&peer.guivm, vchan_state(peer.guivm.vchan) == VCHAN_DISCONNECTED);
+	EXPECT_STR(vchan_reason(peer.guivm.vchan), "the peer closed");
+	for (unsigned i = 0; i < 10; i++) {
+		wl_event_loop_dispatch(peer.guivm.loop, 0);
+	}
+	struct pollfd poll_fd = {.fd = wl_event_loop_get_fd(peer.guivm.loop), .events = POLLIN};
+	EXPECT_INT(poll(&poll_fd, 1, 0), 0);
+	port_peer_close(&peer);
+}
+
+TEST(a_peer_that_starts_again_ends_the_session) {
+	struct port_peer peer;
+	port_peer_open(&peer);
+	port_peer_connect(&peer);
+	peer.header->appvm.generation = 43;
+	END_DISPATCH_UNTIL(&peer.guivm, vchan_state(peer.guivm.vchan) == VCHAN_DISCONNECTED);
+	EXPECT_INT(peer.header->guivm.generation, 0);
+	port_peer_close(&peer);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ISTHMUS_TRANSPORT_KVM_H
+#define ISTHMUS_TRANSPORT_KVM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "transport/backend.h"
+#include "transport/kvm_bell.h"
+#include "transport/ring.h"
+
+struct wl_event_source;
+
+/*
+ * The kvm backend: two virtual machines that share one region of memory and have a bell, chosen
+ * apart from each other. Everything that counts is in the region; the bell only says "look there"
+ * and whether the other virtual machine is there at all. Its rings are coalesced and may get lost:
+ * an end looks by itself every KVM_LOOK_MS too.
+ *
+ *   0                     struct kvm_header: layout, session, ring indices
+ *   KVM_RINGS_OFFSET      bytes of the rings to the GUI side, to the application side, and of
+ *                         acknowledgements (tokens of regions that the GUI side let go of)
+ *   KVM_ARENAS_OFFSET     page sharing: cut into regions by the application side
+ *
+ * Offsets are multiples of KVM_UNIT, the largest page size of any machine, so that two ends with
+ * pages of different sizes agree.
+ *
+ * A session begins by three steps in the header; each number is random and never 0:
+ *
+ *   GUI side          generation = G                      an offer
+ *   application side  generation = A, then accepts = G    takes the offer
+ *   GUI side          clears the rings, accepts = A       both are connected
+ *
+ * and ends when either end changes its generation (a restart does) or the bell tells that the other
+ * end is gone. An end touches the rings only while connected, and makes no new session before it
+ * left the old one, so that the rings are nobody's when they are cleared.
+ *
+ * The GUI side writes the layout and never reads it back; it reads from the header only the other
+ * end's two numbers, which it compares, and ring indices, which ring.c distrusts.
+ */
+#define KVM_MAGIC 0x4b485349u /* "ISHK" */
+#define KVM_VERSION 1
+#define KVM_UNIT 65536u
+#define KVM_RING_ORDER 18
+#define KVM_ACKS_ORDER 16
+#define KVM_RINGS_OFFSET KVM_UNIT
+#define KVM_ARENAS_OFFSET (16u * KVM_UNIT)
+#define KVM_LOOK_MS 1000
+
+_Static_assert(KVM_RINGS_OFFSET + (2u << KVM_RING_ORDER) + (1u << KVM_ACKS_ORDER) <=
+		KVM_ARENAS_OFFSET, "the rings lie before the arenas");
+
+struct kvm_layout {
+	uint32_t magic;
+	uint32_t version;
+	uint64_t region_size;
+	uint32_t rings_offset;
+	uint32_t arenas_offset;
+	uint32_t ring_order;
+	uint32_t acks_order;
+};
+
+/* One end's part of the handshake, written by that end alone. */
+struct kvm_session {
+	_Alignas(64) uint64_t generation; // 0: not there
+	uint64_t accepts; // the other end's generation
+};
+
+struct kvm_header {
+	_Alignas(64) struct kvm_layout layout; // written by the GUI side
+	struct kvm_session guivm, appvm;
+	struct ring_shared to_guivm, to_appvm, acks;
+};
+_Static_assert(sizeof(struct kvm_header) <= KVM_RINGS_OFFSET, "the header lies before the rings");
+
+struct kvm {
+	struct transport base;
+	int memory_fd; // GUI side: what importers map
+	struct kvm_header *header; // the region up to the arenas
+	uint8_t *arenas; // application side: the rest of it
+	uint64_t region_size;
+	bool can_shrink; // a file that is not sealed
+	struct kvm_bell bell;
+	struct wl_event_source *timer, *idle;
+
+	uint64_t own; // this end's generation, 0 when it offers or takes nothing
+	uint64_t peer; // the other end's that own belongs with, 0 when there is none
+	bool connected;
+	// Which of the two took part in the session of own: a second one belongs to the next.
+	bool vchan_took, pages_took;
+};
+
+/* The session that a new vchan or pages takes part in; begins one when *took is set already. false
+ * with errno: no random numbers. */
+bool kvm_join(struct kvm *kvm, bool *took);
+/* Ends the session on this side and tells the other. Calls no handler. */
+void kvm_leave(struct kvm *kvm);
+/* Looks at the header, and does what follows, from the event loop. */
+void kvm_look_later(struct kvm *kvm);
+
+/* What the application side wrote into its arenas reaches memory before what is written next. */
+void kvm_flush_writes(void);
+
+struct vchan *vchan_kvm_create(struct transport *transport);
+void vchan_kvm_connect(struct vchan *vchan);
+void vchan_kvm_disconnect(struct vchan *vchan, const char *reason);
+/* The bell was rung. Calls the handler. */
+void vchan_kvm_look(struct vchan *vchan);
+
+struct pages *pages_kvm_create(struct transport *transport, uint64_t max_bytes);
+void pages_kvm_connect(struct pages *pages);
+void pages_kvm_disconnect(struct pages *pages);
+/* Sends or receives acknowledgements. Calls no handler. */
+void pages_kvm_look(struct pages *pages);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ISTHMUS_TRANSPORT_TRANSPORT_H
+#define ISTHMUS_TRANSPORT_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct wl_event_loop;
+
+/*
+ * A transport is the place where the two ends of one VM's link find each other. It outlives every
+ * vchan and pages connection made through it: either end may die and come back, in any order.
+ * Opening does everything that needs the file system or privileges, so that the GUI side can enter
+ * its sandbox between transport_open() and the first vchan_create(). What that side calls after it:
+ * accept4, socketpair, memfd_create, ftruncate, fcntl, mmap, munmap, sendmsg, recvmsg, sendto,
+ * recvfrom, fstat, fstatfs, close, epoll_ctl, epoll_wait, getpeername, and unlink in
+ * transport_close() (it may fail).
+ *
+ *   local:DIR[,pixels=handover|arena]
+ *       Two processes of one kernel. The GUI side creates DIR/vchan, a unix socket (and DIR, with
+ *       mode 0700, when only that is missing); the application side only connects to it, so DIR can
+ *       be mounted read-only there. The application side waits for DIR and the socket to appear.
+ *       pixels=handover (default): clients' own memory crosses; arena: pixels are copied into
+ *       shared arenas, as every VM backend must.
+ *   kvm:mem=ivshmem:ADDRESS,bell=serial:PATH | kvm:mem=file:PATH,bell=unix:PATH
+ *       Two virtual machines that share memory of 2 MiB to 1 GiB, one pair of machines per memory.
+ *       ivshmem:ADDRESS is the PCI address of an ivshmem device in this machine (0000:00:05.0); its
+ *       file resource2 in sysfs must be readable and writable, and the device enabled (done here
+ *       when privileges allow it). serial:PATH is a virtio-serial port whose chardev is joined to
+ *       the other machine's (/dev/virtio-ports/NAME). file: and unix: are for two processes of one
+ *       machine: a file that both map, and a socket at which the GUI side listens. Each memory goes
+ *       with each bell. Either end may start first. With bell=serial the other machine's end is
+ *       noticed at once, but that of a process in a machine that lives on only when the next one
+ *       starts there. Paths hold no comma.
+ *   stream:unix:PATH | stream:vsock:CID:PORT | stream:vsock:PORT | stream:fd:N
+ *       Any stream socket; pixels travel inline. The GUI side listens, the application side
+ *       connects. CID is always the other side's: the GUI side accepts connections from that VM
+ *       only, and stream:vsock:PORT listens for any VM, so use it only where no other VM can reach
+ *       the port. stream:fd:N takes over a connected socket, once: there is no second peer.
+ */
+enum transport_role {
+	TRANSPORT_GUIVM, // the trusted side: lays memory out, listens
+	TRANSPORT_APPVM, // connects, shares pages
+};
+
+enum transport_caps {
+	TRANSPORT_PAGES = 1 << 0, // pages_create() works: memory can be shared
+	TRANSPORT_HANDOVER = 1 << 1, // pages_share_fd() works: a client's own memfd can cross
+	TRANSPORT_SAME_CLOCK = 1 << 2, // both ends read the same CLOCK_MONOTONIC
+};
+
+struct transport;
+
+/*
+ * Parses spec and opens the transport. On failure returns NULL and writes one line of text that
+ * names the part of spec or the path at fault into error. spec is copied. loop is borrowed and must
+ * outlive it.
+ */
+struct transport *transport_open(struct wl_event_loop *loop, const char *spec,
+		enum transport_role role, char *error, size_t error_size);
+
+/* Every vchan and pages object made through it must be gone. NULL is legal. Removes the sockets it
+ * created, where it may. stream: drops what a destroyed vchan still had to send. */
+void transport_close(struct transport *transport);
+
+/* Checks spec without opening anything; the VM set reader uses it. error as above. */
+bool transport_spec_check(const char *spec, char *error, size_t error_size);
+
+/* A set of enum transport_caps, as both ends derive it from the spec: the same on both. */
+unsigned transport_caps(const struct transport *transport);
+
+/* The spec as given, for messages. */
+const char *transport_spec(const struct transport *transport);
+
+#endif
