@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <wayland-client-core.h>
 
 #include "common/fd.h"
 #include "common/log.h"
@@ -145,6 +146,9 @@ void chain_finish(struct chain *chain) {
 			log_error("appvm-proxy ended with status %#x", (unsigned)status);
 		}
 	}
+	if (chain->probe != NULL) {
+		wl_display_disconnect(chain->probe);
+	}
 	fd_close(&chain->listen_fd);
 	if (chain->dir[0] != '\0') {
 		chain_remove_files(chain);
@@ -160,4 +164,18 @@ int chain_connect(const struct chain *chain) {
 		fd_close(&fd);
 	}
 	return fd;
+}
+
+void chain_settle(struct chain *chain) {
+	if (chain->probe == NULL) {
+		int fd = chain_connect(chain);
+		chain->probe = fd >= 0 ? wl_display_connect_to_fd(fd) : NULL;
+	}
+	/*
+	 * Twice: in one turn of its loop the relay may read the probe's socket before another, and
+	 * the same turn carries both. What comes back from the next turn comes after them.
+	 */
+	for (int i = 0; i < 2 && chain->probe != NULL; i++) {
+		wl_display_roundtrip(chain->probe);
+	}
 }

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 struct vmset;
+struct wl_display;
 
 /*
  * The way through the bridge for one server: a VM set with one VM, whose guivm-relay the server
@@ -17,6 +18,7 @@ struct chain {
 	char dir[64]; // "" when there is none
 	int listen_fd; // -1: none
 	pid_t proxy; // 0: none
+	struct wl_display *probe; // a client of our own, for chain_settle(); NULL until then
 };
 
 /* Makes folder, socket and VM set. NULL on failure (logged). */
@@ -28,5 +30,13 @@ void chain_finish(struct chain *chain);
 
 /* A connection to the proxy; -1 on failure. */
 int chain_connect(const struct chain *chain);
+
+/*
+ * Returns when every event that the compositor had sent to any client has arrived there. Natively
+ * what a hook causes is in the clients' sockets when the hook returns, and tests are written for
+ * that: one that sees an enter event of the first hook but not yet the motion event of the second
+ * fails. Called on the tests' thread only. A chain that has failed settles at once.
+ */
+void chain_settle(struct chain *chain);
 
 #endif

@@ -235,6 +235,15 @@ int stage_connect(struct stage *stage) {
 	return fds[0];
 }
 
+/* As stage_call(); when it returns, clients have the events that the job caused. */
+static void stage_drive(
+		struct stage *stage, void (*job)(struct stage *stage, void *data), void *data) {
+	stage_call(stage, job, data);
+	if (stage->running && stage->options.bridged) {
+		chain_settle(&stage->chain);
+	}
+}
+
 struct move {
 	const char *token;
 	int x, y;
@@ -257,7 +266,7 @@ static void move_job(struct stage *stage, void *data) {
 }
 
 void stage_move_surface(struct stage *stage, const char *token, int x, int y) {
-	stage_call(stage, move_job, &(struct move){token, x, y});
+	stage_drive(stage, move_job, &(struct move){token, x, y});
 }
 
 struct place {
@@ -277,7 +286,7 @@ static void point_job(struct stage *stage, void *data) {
 }
 
 void stage_point(struct stage *stage, double x, double y) {
-	stage_call(stage, point_job, &(struct place){x, y});
+	stage_drive(stage, point_job, &(struct place){x, y});
 }
 
 static void point_by_job(struct stage *stage, void *data) {
@@ -294,7 +303,7 @@ static void point_by_job(struct stage *stage, void *data) {
 }
 
 void stage_point_by(struct stage *stage, double dx, double dy) {
-	stage_call(stage, point_by_job, &(struct place){dx, dy});
+	stage_drive(stage, point_by_job, &(struct place){dx, dy});
 }
 
 struct press {
@@ -315,7 +324,7 @@ static void button_job(struct stage *stage, void *data) {
 }
 
 void stage_button(struct stage *stage, uint32_t button, bool pressed) {
-	stage_call(stage, button_job, &(struct press){button, pressed});
+	stage_drive(stage, button_job, &(struct press){button, pressed});
 }
 
 static void touch_down_job(struct stage *stage, void *data) {
@@ -331,7 +340,7 @@ static void touch_down_job(struct stage *stage, void *data) {
 }
 
 void stage_touch_down(struct stage *stage, double x, double y) {
-	stage_call(stage, touch_down_job, &(struct place){x, y});
+	stage_drive(stage, touch_down_job, &(struct place){x, y});
 }
 
 static void touch_move_job(struct stage *stage, void *data) {
@@ -347,7 +356,7 @@ static void touch_move_job(struct stage *stage, void *data) {
 }
 
 void stage_touch_move(struct stage *stage, double x, double y) {
-	stage_call(stage, touch_move_job, &(struct place){x, y});
+	stage_drive(stage, touch_move_job, &(struct place){x, y});
 }
 
 static void touch_up_job(struct stage *stage, void *data) {
@@ -360,5 +369,5 @@ static void touch_up_job(struct stage *stage, void *data) {
 }
 
 void stage_touch_up(struct stage *stage) {
-	stage_call(stage, touch_up_job, NULL);
+	stage_drive(stage, touch_up_job, NULL);
 }
