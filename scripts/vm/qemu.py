@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Virtual machines under QEMU: a GUI VM and the application VMs of a VM set. Runs in the toolbox.
+
+Nothing here needs root or KVM. Everything waits for events: lines of the machines' consoles, answers of
+programs in them, QMP. Outer limits are nets against hanging only.
+"""
+import glob
+import json
+import os
+import queue
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+SCRIPTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+LIMIT_S = 180
+PROBE_S = 10
+MIB = 1 << 20
+PROGRAM = 'qemu-system-x86_64'
+MACHINE = ['-M', 'q35', '-nodefaults', '-no-user-config', '-no-reboot']
+EMULATED = ['-accel', 'tcg,thread=multi', '-cpu', 'max']
+HARDWARE = ['-accel', 'kvm', '-cpu', 'host']
+FIRST_SLOT = 16  # of a GUI VM's links; an application VM's own is there too
+FIRST_PORT = 24  # of what can be plugged into a GUI VM
+
+
+def can_run():
+    return shutil.which(PROGRAM) is not None and glob.glob('/usr/lib/modules/*/vmlinuz') != []
+
+
+def accelerator():
+    """QEMU's arguments: KVM where a machine was seen to run with it since this one was booted.
+
+    That /dev/kvm opens proves nothing: where it is not the processor's own, machines may stop at once or
+    hang. ISTHMUS_VM_ACCEL (kvm or tcg) decides without a look.
+    """
+    chosen = os.environ.get('ISTHMUS_VM_ACCEL')
+    if chosen is None:
+        chosen = probed()
+    return HARDWARE if chosen == 'kvm' else EMULATED
+
+
+def probed():
+    if not os.access('/dev/kvm', os.R_OK | os.W_OK):
+        return 'tcg'
+    with open('/proc/sys/kernel/random/boot_id') as file:
+        boot = file.read().strip()
+    cache = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
+    path = f'{cache}/isthmus-vm-accel'
+    try:
+        with open(path) as file:
+            known, _, answer = file.read().partition(' ')
+        if known == boot and answer in ('kvm', 'tcg'):
+            return answer
+    except FileNotFoundError:
+        pass
+    answer = 'kvm' if probe_boots() else 'tcg'
+    os.makedirs(cache, exist_ok=True)
+    with open(f'{path}.{os.getpid()}', 'w') as file:
+        file.write(f'{boot} {answer}')
+    os.rename(f'{path}.{os.getpid()}', path)
+    return answer
+
+
+def probe_boots():
+    with tempfile.TemporaryDirectory(prefix='isthmus-vm-') as directory:
+        subprocess.run([f'{SCRIPTS}/vm-image', '--machine', 'probe', directory], check=True)
+        try:
+            output = subprocess.run(
+                [PROGRAM, *MACHINE, *HARDWARE, '-m', '256', '-display', 'none', '-serial', 'stdio',
+                 '-kernel', f'{directory}/vmlinuz', '-initrd', f'{directory}/probe.cpio',
+                 '-append', 'console=ttyS0 panic=-1 quiet'],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                timeout=PROBE_S, check=False).stdout
+        except subprocess.TimeoutExpired:
+            return False  # one that stopped stays for ever
+    return b'isthmus: this machine runs' in output
+
+
+class Console:
+    """A machine's lines, as they come."""
+
+    def __init__(self, name, stream):
+        self.name = name
+        self.stream = stream
+        self.lines = queue.Queue()
+        self.text = ''
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.thread.start()
+
+    def read(self):
+        start = time.monotonic()
+        for raw in self.stream:
+            line = raw.decode(errors='replace').rstrip()
+            line = f'{time.monotonic() - start:6.1f} {self.name}: {line}'
+            self.text += line + '\n'
+            if os.environ.get('ISTHMUS_VM_CONSOLE'):
+                print(f'# {line}', flush=True)
+            self.lines.put(line)
+        self.lines.put(None)
+
+    def wait(self, part, limit_s=LIMIT_S):
+        """Until a line has that part; lines before it are not looked at again."""
+        end = time.monotonic() + limit_s
+        while True:
+            try:
+                line = self.lines.get(timeout=max(0.01, end - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f'{self.name}: no "{part}" in {limit_s} s\n{self.text}') from None
+            if line is None:
+                raise AssertionError(f'{self.name}: ended without "{part}"\n{self.text}')
+            if part in line:
+                return line
+
+
+class Machine:
+    """A QEMU. It ends when this process does, however that ends."""
+
+    def __init__(self, name, directory, image, memory_mib, append, args, fds=()):
+        self.name = name
+        ours, qmp = socket.socketpair()
+        self.qmp_file = text_of(ours)
+        ours, commands = socket.socketpair()
+        self.command_file = text_of(ours)
+        self.process = subprocess.Popen(
+            ['setpriv', '--pdeathsig', 'KILL', PROGRAM, *MACHINE, *accelerator(), '-name', f'Isthmus {name}',
+             '-m', str(memory_mib), '-serial', 'stdio', '-kernel', f'{directory}/vmlinuz',
+             '-initrd', f'{directory}/{image}.cpio', '-append', f'console=ttyS0 panic=-1 quiet {append}',
+             '-chardev', f'socket,id=qmp,fd={qmp.fileno()}', '-mon', 'chardev=qmp,mode=control',
+             '-device', 'virtio-serial-pci,id=ports', '-chardev', f'socket,id=command,fd={commands.fileno()}',
+             '-device', 'virtserialport,chardev=command,name=isthmus.command', *args],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            pass_fds=[qmp.fileno(), commands.fileno(), *fds])
+        qmp.close()
+        commands.close()
+        self.console = Console(name, self.process.stdout)
+        self.qmp_ready = False
+
+    def qmp(self, command, **arguments):
+        if not self.qmp_ready:
+            self.qmp_ready = True
+            self.qmp_file.readline()
+            self.qmp('qmp_capabilities')
+        self.qmp_file.write(json.dumps({'execute': command, 'arguments': arguments}) + '\n')
+        self.qmp_file.flush()
+        while True:
+            answer = json.loads(self.qmp_file.readline())
+            if 'error' in answer:
+                raise AssertionError(f'{self.name}: {command}: {answer["error"]["desc"]}')
+            if 'return' in answer:
+                return answer['return']
+
+    def shell(self, command, user='user'):
+        """What a shell command in the machine says; it must end with 0. user: user or root."""
+        self.command_file.write(f'{user} {command}\n')
+        self.command_file.flush()
+        status, _, text = self.command_file.readline().partition(' ')
+        text = text.rstrip('\n').replace('\036', '\n')
+        if status != '0':
+            raise AssertionError(f'{self.name}: {command}: status {status}: {text}')
+        return text
+
+    def kill(self):
+        """As kill -9 of QEMU."""
+        self.process.kill()
+        self.process.wait()
+        self.console.thread.join()
+        self.process.stdout.close()
+        self.qmp_file.close()
+        self.command_file.close()
+
+
+def text_of(end):
+    end.settimeout(LIMIT_S)
+    file = end.makefile('rw')
+    end.close()
+    return file
+
+
+class Machines:
+    """The GUI VM called gui and application VMs. Use as a context manager: __exit__ ends them all.
+
+    vms: fields of the VM set by name, without transports. plugged: the names of those whose device the GUI
+    VM gets while it runs, by plug(). images: what to boot by name, where it is not the small one.
+    """
+
+    def __init__(self, vms, build, size=(800, 600), plugged=(), images=None, memory_mib=64, guivm=None, add=()):
+        self.vms = vms
+        self.build = build
+        self.size = size
+        self.plugged = list(plugged)
+        self.images = images or {}
+        self.memory = memory_mib * MIB
+        self.guivm = guivm or {}
+        self.add = add
+        self.display = ['-display', 'none']
+        self.machines = {}
+
+    def __enter__(self):
+        self.dir = tempfile.mkdtemp(prefix='isthmus-vm-')
+        try:
+            self.prepare()
+            self.start()
+        except BaseException:
+            self.__exit__(*sys.exc_info())
+            raise
+        return self
+
+    def __exit__(self, kind, value, traceback):
+        for machine in self.machines.values():
+            machine.kill()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def start(self):
+        self.start_gui()
+        for name in self.cold():
+            self.start_app(name)
+
+    def cold(self):
+        return [name for name in self.vms if name not in self.plugged]
+
+    def bell(self, name):
+        return f'bell=serial:/dev/virtio-ports/isthmus.{name}'
+
+    def address(self, name):
+        """Of the link's memory in the GUI VM."""
+        if name in self.plugged:
+            return f'0000:{1 + self.plugged.index(name):02x}:00.0'
+        return f'0000:00:{FIRST_SLOT + self.cold().index(name):02x}.0'
+
+    def prepare(self):
+        vms = {}
+        for name, fields in self.vms.items():
+            vms[name] = {**fields, 'transport': f'kvm:mem=ivshmem:{self.address(name)},{self.bell(name)}'}
+            with open(f'{self.dir}/{name}.memory', 'wb') as file:
+                file.truncate(self.memory)
+        with open(f'{self.dir}/vmset.json', 'w') as file:
+            json.dump({'version': 1, 'guivm': self.guivm, 'vms': vms}, file)
+        kinds = {'gui', *(self.images.get(name, 'app') for name in self.vms)}
+        subprocess.run([f'{SCRIPTS}/vm-image', '--build', self.build, '--vmset', f'{self.dir}/vmset.json',
+                        *(word for kind in sorted(kinds) for word in ('--machine', kind)),
+                        *(word for program in self.add for word in ('--add', program)), self.dir], check=True)
+
+    def link_args(self, name, slot, chardev):
+        return ['-object', f'memory-backend-file,id=mem-{name},share=on,mem-path={self.dir}/{name}.memory,'
+                           f'size={self.memory}',
+                '-device', f'ivshmem-plain,memdev=mem-{name},addr={slot:#x}',
+                '-chardev', f'socket,id=bell-{name},{chardev}',
+                '-device', f'virtserialport,chardev=bell-{name},name=isthmus.{name}']
+
+    def start_gui(self):
+        # Sockets are made here, so that it makes no difference who starts first.
+        listeners = []
+        args = ['-smp', '2', '-device', f'virtio-gpu-pci,xres={self.size[0]},yres={self.size[1]}',
+                '-device', 'virtio-keyboard-pci', '-device', 'virtio-tablet-pci', *self.display]
+        for number, name in enumerate(self.cold()):
+            listener = socket.socket(socket.AF_UNIX)
+            self.forget_bell(name)
+            listener.bind(f'{self.dir}/{name}.bell')
+            listener.listen()
+            listeners.append(listener)
+            args += self.link_args(name, FIRST_SLOT + number, f'fd={listener.fileno()},server=on,wait=off')
+        for number in range(len(self.plugged)):
+            args += ['-device', f'pcie-root-port,id=port{number},chassis={number + 1},slot={number + 1},'
+                                f'addr={FIRST_PORT + number:#x},pref64-reserve={2 * self.memory}']
+        self.machines['gui'] = Machine('gui', self.dir, 'gui', 768, 'systemd.tty.term.console=dumb', args,
+                                       [listener.fileno() for listener in listeners])
+        for listener in listeners:
+            listener.close()
+
+    def forget_bell(self, name):
+        if os.path.exists(f'{self.dir}/{name}.bell'):
+            os.unlink(f'{self.dir}/{name}.bell')
+
+    def start_app(self, name):
+        image = self.images.get(name, 'app')
+        transport = f'kvm:mem=ivshmem:0000:00:{FIRST_SLOT:02x}.0,{self.bell(name)}'
+        self.machines[name] = Machine(
+            name, self.dir, image, 320 if image == 'app' else 640, f'vm={name} transport={transport}',
+            ['-display', 'none', *self.link_args(
+                name, FIRST_SLOT, f'path={self.dir}/{name}.bell,reconnect-ms=100')])
+
+    def plug(self, name):
+        """Gives the running GUI VM the device and the port of a VM."""
+        self.forget_bell(name)
+        path = f'{self.dir}/{name}.bell'
+        self.gui.qmp('chardev-add', id=f'bell-{name}', backend={'type': 'socket', 'data': {
+            'addr': {'type': 'unix', 'data': {'path': path}}, 'server': True, 'wait': False}})
+        self.gui.qmp('device_add', driver='virtserialport', bus='ports.0', chardev=f'bell-{name}',
+                     name=f'isthmus.{name}', id=f'port-{name}')
+        self.gui.qmp('object-add', **{'qom-type': 'memory-backend-file', 'id': f'mem-{name}', 'share': True,
+                                      'mem-path': f'{self.dir}/{name}.memory', 'size': self.memory})
+        self.gui.qmp('device_add', driver='ivshmem-plain', memdev=f'mem-{name}', id=f'link-{name}',
+                     bus=f'port{self.plugged.index(name)}')
+
+    @property
+    def gui(self):
+        return self.machines['gui']
+
+    def ctl(self, *words):
+        return self.gui.shell(shlex.join(['guivmctl', *words]))
+
+    def wait(self, *words):
+        self.ctl('wait', *words, '--timeout', str(LIMIT_S // 2))
+
+    def consoles(self):
+        return ''.join(machine.console.text for machine in self.machines.values())
