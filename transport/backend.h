@@ -87,6 +87,9 @@ struct pages_impl {
 	void (*destroy)(struct pages *pages);
 	struct pages_region *(*alloc)(struct pages *pages, size_t size);
 	struct pages_region *(*share_fd)(struct pages *pages, int fd);
+	/* With TRANSPORT_HANDOVER only. */
+	struct pages_region *(*pass_fd)(struct pages *pages, int fd);
+	int (*take_fd)(struct pages *pages, const struct pages_ref *untrusted_ref);
 	void (*release)(struct pages_region *region);
 	bool (*map)(struct pages *pages, const struct pages_ref *untrusted_ref, uint64_t min_size,
 			struct pages_mapping *mapping);

@@ -88,6 +88,22 @@ struct pages_region *pages_share_fd(struct pages *pages, int fd) {
 	return pages->impl->share_fd(pages, fd);
 }
 
+struct pages_region *pages_pass_fd(struct pages *pages, int fd) {
+	if ((pages->transport->caps & TRANSPORT_HANDOVER) == 0) {
+		errno = ENOTSUP;
+		return NULL;
+	}
+	return pages->impl->pass_fd(pages, fd);
+}
+
+int pages_take_fd(struct pages *pages, const struct pages_ref *untrusted_ref) {
+	if ((pages->transport->caps & TRANSPORT_HANDOVER) == 0) {
+		errno = ENOENT; // nobody could pass one
+		return -1;
+	}
+	return pages->impl->take_fd(pages, untrusted_ref);
+}
+
 struct pages_ref pages_region_ref(const struct pages_region *region) {
 	return region->ref;
 }

@@ -85,6 +85,14 @@ size_t pages_region_size(const struct pages_region *region);
  */
 struct pages_region *pages_share_fd(struct pages *pages, int fd);
 
+/*
+ * Sharer, TRANSPORT_HANDOVER only: passes a descriptor that is nothing to be mapped but something
+ * of the kernel that both ends run on, such as a dmabuf. Not looked at. fd is duplicated. The
+ * region has no size; release it when it was named. NULL with errno as pages_share_fd(), but for
+ * EINVAL.
+ */
+struct pages_region *pages_pass_fd(struct pages *pages, int fd);
+
 struct pages_ref pages_region_ref(const struct pages_region *region);
 
 /* Frees the handle and starts draining. NULL is legal. */
@@ -103,12 +111,19 @@ struct pages_mapping {
 /*
  * Importer. false with errno: ENOENT unknown, stale or already mapped reference (the peer broke the
  * protocol); EINVAL the region is no memory that may be mapped (not a regular file on tmpfs, not
- * sealed although allocated, handed over although the transport has no TRANSPORT_HANDOVER); ERANGE
- * smaller than min_size; ENOSPC quota; ENOTCONN the connection is gone. A reference is used up by
- * the first call that does not say ENOENT.
+ * sealed although allocated, handed over although the transport has no TRANSPORT_HANDOVER, passed
+ * by pages_pass_fd()); ERANGE smaller than min_size; ENOSPC quota; ENOTCONN the connection is gone.
+ * A reference is used up by the first call that does not say ENOENT.
  */
 bool pages_map(struct pages *pages, const struct pages_ref *untrusted_ref, uint64_t min_size,
 		struct pages_mapping *mapping);
+
+/*
+ * Importer: a descriptor of pages_pass_fd(), the caller's, whatever it may be. -1 with errno:
+ * ENOENT and ENOTCONN as pages_map(), EINVAL when it was shared to be mapped. A reference is used
+ * up as by pages_map().
+ */
+int pages_take_fd(struct pages *pages, const struct pages_ref *untrusted_ref);
 
 /* Closes and acknowledges. */
 void pages_unmap(struct pages *pages, struct pages_mapping *mapping);

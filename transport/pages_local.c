@@ -36,6 +36,7 @@ enum pages_op {
 
 enum pages_flags {
 	PAGES_ALLOCATED = 1 << 0, // by pages_alloc(): sealed, and counts against the quota
+	PAGES_PASSED = 1 << 1, // by pages_pass_fd(): not to be mapped
 };
 
 struct pages_message {
@@ -59,7 +60,8 @@ _Static_assert(sizeof(struct local_ref) == PAGES_REF_BYTES, "a reference is all 
 struct local_region {
 	struct pages_region base;
 	int fd; // -1 once offered
-	bool allocated, released;
+	uint32_t flags; // enum pages_flags
+	bool released;
 	bool held; // offered, and not let go of yet
 	struct wl_list link; // pages_local.regions
 };
@@ -104,7 +106,7 @@ static uint64_t ref_token(const struct pages_ref *ref) {
 }
 
 static void region_free(struct pages_local *pages, struct local_region *region) {
-	if (region->allocated) {
+	if ((region->flags & PAGES_ALLOCATED) != 0) {
 		pages->base.bytes_used -= region->base.size;
 	}
 	pages->n_regions--;
@@ -171,7 +173,7 @@ static bool offer(struct pages_local *pages, struct local_region *region) {
 		.magic = PAGES_MAGIC,
 		.op = PAGES_OFFER,
 		.ref = region->base.ref,
-		.flags = region->allocated ? PAGES_ALLOCATED : 0,
+		.flags = region->flags,
 	};
 	if (fd_send(pages->fd, &message, sizeof(message), &region->fd, 1) != sizeof(message)) {
 		// Too many descriptors are on their way already; the next acknowledgement tells.
@@ -270,6 +272,18 @@ static struct pages_region *region_share(struct pages_local *pages, struct local
 	return &region->base;
 }
 
+static struct pages_region *region_share_fd(
+		struct pages_local *pages, struct local_region *region, int fd) {
+	region->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (region->fd < 0) {
+		int saved_errno = errno;
+		region_free(pages, region);
+		errno = saved_errno;
+		return NULL;
+	}
+	return region_share(pages, region);
+}
+
 static bool region_allocate(struct local_region *region, size_t size) {
 	int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	region->fd = fd_memory("isthmus-pages", size);
@@ -297,7 +311,7 @@ static struct pages_region *local_alloc(struct pages *base, size_t size) {
 	if (region == NULL) {
 		return NULL;
 	}
-	region->allocated = true;
+	region->flags = PAGES_ALLOCATED;
 	region->base.size = size;
 	base->bytes_used += size;
 	if (!region_allocate(region, size)) {
@@ -338,14 +352,17 @@ static struct pages_region *local_share_fd(struct pages *base, int fd) {
 		return NULL;
 	}
 	region->base.size = (size_t)info.st_size;
-	region->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (region->fd < 0) {
-		int saved_errno = errno;
-		region_free(pages, region);
-		errno = saved_errno;
+	return region_share_fd(pages, region, fd);
+}
+
+static struct pages_region *local_pass_fd(struct pages *base, int fd) {
+	struct pages_local *pages = (struct pages_local *)base;
+	struct local_region *region = region_create(pages);
+	if (region == NULL) {
 		return NULL;
 	}
-	return region_share(pages, region);
+	region->flags = PAGES_PASSED;
+	return region_share_fd(pages, region, fd);
 }
 
 static void local_release(struct pages_region *base) {
@@ -405,7 +422,7 @@ static int handle_importer(int fd, uint32_t mask, void *data) {
 static bool is_offer(const struct pages_message *untrusted_message) {
 	return untrusted_message->magic == PAGES_MAGIC && untrusted_message->op == PAGES_OFFER &&
 		untrusted_message->token == 0 && untrusted_message->zero == 0 &&
-		(untrusted_message->flags & ~(uint32_t)PAGES_ALLOCATED) == 0;
+		untrusted_message->flags <= PAGES_PASSED; // one of them, or none
 }
 
 /* false: nothing to read now, or the peer was cut off. */
@@ -474,6 +491,10 @@ static bool check_claimed(struct pages_local *pages, const struct unclaimed *cla
 	int flags, seals;
 	bool allocated = (claimed->flags & PAGES_ALLOCATED) != 0;
 	bool handover = (pages->base.transport->caps & TRANSPORT_HANDOVER) != 0;
+	if ((claimed->flags & PAGES_PASSED) != 0) {
+		errno = EINVAL;
+		return false;
+	}
 	if (!check_memory(claimed->fd, &info, &flags, &seals)) {
 		return false;
 	}
@@ -551,6 +572,25 @@ static bool local_map(struct pages *base, const struct pages_ref *untrusted_ref,
 	return true;
 }
 
+static int local_take_fd(struct pages *base, const struct pages_ref *untrusted_ref) {
+	struct pages_local *pages = (struct pages_local *)base;
+	struct unclaimed claimed;
+	if (is_sharer(pages)) {
+		errno = ENOTSUP;
+		return -1;
+	}
+	if (!claim(pages, untrusted_ref, &claimed)) {
+		return -1;
+	}
+	bool passed = (claimed.flags & PAGES_PASSED) != 0;
+	if (!passed) {
+		fd_close(&claimed.fd);
+	}
+	acknowledge(pages, ref_token(&claimed.ref));
+	errno = EINVAL;
+	return passed ? claimed.fd : -1;
+}
+
 static void local_unmap(struct pages *base, struct pages_mapping *mapping) {
 	struct pages_local *pages = (struct pages_local *)base;
 	size_t i = 0;
@@ -600,6 +640,8 @@ static const struct pages_impl pages_local_impl = {
 	.destroy = local_destroy,
 	.alloc = local_alloc,
 	.share_fd = local_share_fd,
+	.pass_fd = local_pass_fd,
+	.take_fd = local_take_fd,
 	.release = local_release,
 	.map = local_map,
 	.unmap = local_unmap,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -319,6 +320,48 @@ TEST(a_region_that_shrank_before_it_was_mapped_is_too_small) {
 	ends_close(&guivm, &appvm);
 }
 
+TEST(a_passed_descriptor_is_the_same_thing) {
+	struct end guivm, appvm;
+	pages_connect(&guivm, &appvm, "");
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int before = fd_count_open();
+	for (uint64_t i = 1; i <= 3 * LIMIT_PAGES_UNCLAIMED; i++) {
+		struct pages_region *region = pages_pass_fd(appvm.pages, fd);
+		EXPECT(region != NULL);
+		struct pages_ref ref = pages_region_ref(region);
+		pages_release(region);
+		unsigned calls = appvm.pages_calls;
+		int taken = pages_take_fd(guivm.pages, &ref);
+		uint64_t value = 0;
+		EXPECT(write(fd, &i, sizeof(i)) == sizeof(i));
+		EXPECT(read(taken, &value, sizeof(value)) == sizeof(value));
+		EXPECT_INT(value, i);
+		EXPECT((fcntl(taken, F_GETFD) & FD_CLOEXEC) != 0);
+		EXPECT_INT(pages_take_fd(guivm.pages, &ref), -1);
+		EXPECT_INT(errno, ENOENT);
+		close(taken);
+		END_DISPATCH_UNTIL(&appvm, appvm.pages_calls > calls);
+	}
+	EXPECT_INT(fd_count_open(), before);
+	close(fd);
+	ends_close(&guivm, &appvm);
+}
+
+TEST(a_passed_descriptor_is_not_mapped_and_memory_not_taken) {
+	struct end guivm, appvm;
+	struct pages_mapping mapping;
+	pages_connect(&guivm, &appvm, "");
+	int fd = fd_memory("client", PAGE);
+	struct pages_ref passed = pages_region_ref(pages_pass_fd(appvm.pages, fd));
+	struct pages_ref shared = pages_region_ref(pages_share_fd(appvm.pages, fd));
+	EXPECT(!pages_map(guivm.pages, &passed, 1, &mapping));
+	EXPECT_INT(errno, EINVAL);
+	EXPECT_INT(pages_take_fd(guivm.pages, &shared), -1);
+	EXPECT_INT(errno, EINVAL);
+	close(fd);
+	ends_close(&guivm, &appvm);
+}
+
 static void expect_share_refused(struct end *appvm, int fd, int expected) {
 	EXPECT(fd >= 0);
 	EXPECT(pages_share_fd(appvm->pages, fd) == NULL);
@@ -343,6 +386,12 @@ TEST(without_handover_no_descriptor_can_be_shared) {
 	struct end guivm, appvm;
 	pages_connect(&guivm, &appvm, ",pixels=arena");
 	expect_share_refused(&appvm, fd_memory("client", PAGE), ENOTSUP);
+	int fd = eventfd(0, EFD_CLOEXEC);
+	EXPECT(pages_pass_fd(appvm.pages, fd) == NULL);
+	EXPECT_INT(errno, ENOTSUP);
+	close(fd);
+	EXPECT_INT(pages_take_fd(guivm.pages, &(struct pages_ref){{1}}), -1);
+	EXPECT_INT(errno, ENOENT);
 	ends_close(&guivm, &appvm);
 }
 
@@ -493,7 +542,7 @@ TEST(a_malformed_offer_cuts_off) {
 	offer.op = 2;
 	expect_message_cuts_off(&offer, sizeof(offer), 1);
 	offer = good;
-	offer.flags = 2;
+	offer.flags = 3; // more than one kind
 	expect_message_cuts_off(&offer, sizeof(offer), 1);
 	offer = good;
 	offer.zero = 1;
