@@ -144,6 +144,9 @@ PACKAGE_HOSTS = r"\b(debian" r"\.org|ubuntu" r"\.com|fedoraproject" r"\.org|pypi
 MACHINE_PATHS = r"(?<![\w.@}~-])/(wor" r"k|roo" r"t)/"
 UNSAFE = r"\b(v?sprintf|strcpy|strcat|stpcpy|gets|alloca|atoi|system|popen)\s*\("
 SLEEP = r"\b(u?sleep|nanosleep|clock_nanosleep)\s*\("
+# server_options.bare_windows takes the frames away: only a test may set it. What is left to the
+# product is handing it on, and reading it.
+BARE = r"\bbare_windows\s*=(?!=|\s*options->bare_windows\b)|&[\w.>-]*\bbare_windows\b"
 SCRIPT_SLEEP = r"(^|[;&|(]|\bdo\b|\bthen\b)\s*sleep\s+[\d$.]|time\.sleep\("
 
 RULES = [
@@ -160,6 +163,9 @@ RULES = [
     Rule("no_sleep_in_tests", forbid(SCRIPT_SLEEP, "wait for the event"),
          lambda path: is_test(path) and not is_c(path) and not path.startswith("tests/bench/"),
          ("tests/integration/run.sh", "\tsleep 1")),
+    Rule("frames_stay", forbid(BARE, "the product has no windows without frames"),
+         lambda path: is_c(path) and not path.startswith("tests/"),
+         ("guivm-server/main.c", "\t\t\t.bare_windows = options.bare,")),
     Rule("typedef_struct", forbid(r"\btypedef\s+struct\b", "write struct"), is_c,
          ("common/log.h", "typedef struct log log_t;")),
     Rule("line_length", check_columns, is_c,
