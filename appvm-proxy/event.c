@@ -59,12 +59,14 @@ static enum event_result event_delete_id(struct event *event) {
 	return pass ? EVENT_PASS : EVENT_DROP;
 }
 
-/* Shows no global that the tables do not know, and none in a version that they do not know. */
+/* Shows no global that the tables do not know or the transport cannot serve, and none in a version
+ * that they do not know. */
 static enum event_result event_global(struct event *event) {
 	const struct wire_value *values = event->values;
 	const struct wire_interface *interface =
 			wire_interface_find(values[1].string.text, values[1].string.size);
-	if (interface == NULL || interface->max_version == 0) {
+	bool local = event->client->proxy->pixels == PIXELS_HANDOVER;
+	if (interface == NULL || interface->max_version == 0 || (interface->local && !local)) {
 		return EVENT_DROP;
 	}
 	if (values[2].u <= interface->max_version) {

@@ -11,6 +11,42 @@
 #include "protocol/link.h"
 #include "transport/pages.h"
 
+/* region NULL with errno. */
+static enum request_result handover_refuse(struct request *request, uint32_t code) {
+	if (errno == EAGAIN) {
+		client_set_stall(request->client, CLIENT_STALL_MEMORY);
+		return REQUEST_STALL;
+	}
+	client_error(request->client, request->header.object, code, "%s: it cannot be shared: %s",
+			request->message->name, strerror(errno));
+	return REQUEST_ENDED;
+}
+
+static void handover_send(
+		struct request *request, enum link_fd_kind kind, struct pages_region *region) {
+	struct pages_ref ref = pages_region_ref(region);
+	struct link_fd description = {.kind = kind};
+	memcpy(description.ref, ref.opaque, sizeof(description.ref));
+	request_send_with_fds(request, &description);
+}
+
+enum request_result handover_pass_fd(struct request *request) {
+	struct client *client = request->client;
+	errno = ENOTSUP; // an application that was not shown the global
+	struct pages_region *region = client->proxy->pixels == PIXELS_HANDOVER ?
+			pages_pass_fd(client->proxy->pages, client->held_fds[0]) : NULL;
+	if (region == NULL) {
+		return handover_refuse(request, WL_DISPLAY_ERROR_INVALID_METHOD);
+	}
+	enum request_result result = request_insert_new_object(request);
+	if (result == REQUEST_FORWARD) {
+		handover_send(request, LINK_FD_LOCAL, region);
+		result = REQUEST_DONE;
+	}
+	pages_release(region);
+	return result;
+}
+
 enum request_result handover_create_pool(struct request *request) {
 	struct client *client = request->client;
 	int fd = client->held_fds[0];
@@ -20,14 +56,8 @@ enum request_result handover_create_pool(struct request *request) {
 		return REQUEST_ENDED;
 	}
 	struct pages_region *region = pages_share_fd(client->proxy->pages, fd);
-	if (region == NULL && errno == EAGAIN) {
-		client_set_stall(client, CLIENT_STALL_MEMORY);
-		return REQUEST_STALL;
-	}
 	if (region == NULL) {
-		client_error(client, request->header.object, WL_SHM_ERROR_INVALID_FD,
-				"the pool cannot be shared: %s", strerror(errno));
-		return REQUEST_ENDED;
+		return handover_refuse(request, WL_SHM_ERROR_INVALID_FD);
 	}
 	uint32_t id = request->values[request->message->new_id_arg].id;
 	enum request_result result = request_insert_new_object(request);
@@ -37,10 +67,7 @@ enum request_result handover_create_pool(struct request *request) {
 	}
 	// Kept until the other end says that the pool is gone: it has mapped the region by then.
 	object_table_find(&client->objects, id)->data = region;
-	struct pages_ref ref = pages_region_ref(region);
-	struct link_fd description = {.kind = LINK_FD_PAGES};
-	memcpy(description.ref, ref.opaque, sizeof(description.ref));
-	request_send_with_fds(request, &description);
+	handover_send(request, LINK_FD_PAGES, region);
 	return REQUEST_DONE;
 }
 

@@ -6,6 +6,7 @@
 #include <wayland-server-protocol.h>
 
 #include "appvm-proxy/client.h"
+#include "appvm-proxy/handover.h"
 #include "appvm-proxy/pixels.h"
 #include "appvm-proxy/proxy.h"
 #include "bridge/files.h"
@@ -145,6 +146,14 @@ static bool request_describe_fd(struct request *request, int *fd, struct link_fd
 
 static enum request_result request_forward_with_fds(struct request *request) {
 	struct client *client = request->client;
+	if (request->message->fd_kind == WIRE_FD_DMABUF ||
+			request->message->fd_kind == WIRE_FD_SYNCOBJ) {
+		enum request_result result = handover_pass_fd(request);
+		if (result == REQUEST_DONE) {
+			request_drop_fds(client);
+		}
+		return result;
+	}
 	struct link_fd descriptions[LIMIT_WAYLAND_FDS_PER_MESSAGE] = {0};
 	for (uint32_t i = 0; i < request->message->n_fds; i++) {
 		if (!request_describe_fd(request, &client->held_fds[i], &descriptions[i])) {

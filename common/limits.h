@@ -56,7 +56,8 @@
 #define LIMIT_SLOTS_PER_SURFACE 3 /* [stall] places of one surface: shown, next, being filled */
 #define LIMIT_SLOTS_KEPT 32 /* [stall] the same while nothing of it can be shown */
 #define LIMIT_ARENAS_PER_LINK 256 /* [link] */
-#define LIMIT_BUFFERS_PER_LINK 4096 /* [app] wl_buffer and wl_shm_pool objects of one VM */
+#define LIMIT_BUFFERS_PER_LINK 4096 /* [app] wl_buffer and wl_shm_pool objects of one VM, dmabufs */
+#define LIMIT_FDS_PER_OBJECT 4 /* [app] dmabufs of one buffer: it has so many planes */
 #define LIMIT_PAGES_MIB_DEFAULT 512 /* [app] shared pixels of one VM */
 #define LIMIT_PAGES_MIB_MAX 65536 /* [config] */
 #define LIMIT_PAGES_REGIONS 4096 /* [app] regions shared or mapped at once */

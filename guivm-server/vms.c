@@ -31,7 +31,8 @@ bool vms_global_filter(const struct wl_client *client, const struct wl_global *g
 	if (vm == NULL) {
 		return true;
 	}
-	return vm->manager != client && allow_list_permits(wl_global_get_interface(global)->name);
+	return vm->manager != client && allow_list_permits(wl_global_get_interface(global)->name,
+						vmset_vm_is_local(vm->config));
 }
 
 static bool vms_create_vms(struct vms *vms) {

@@ -37,7 +37,8 @@ enum wire_fd_kind {
 	WIRE_FD_POOL, // wl_shm.create_pool: pixel memory
 	WIRE_FD_FILE, // contents travel, a sealed memfd at the other end (size argument or fstat)
 	WIRE_FD_PIPE, // the write end of a pipe: bytes flow against the descriptor's direction
-	WIRE_FD_LOCAL, // only a local transport can pass it (dmabuf, syncobj)
+	WIRE_FD_DMABUF, // GPU memory: only a local transport can pass it
+	WIRE_FD_SYNCOBJ, // a timeline of GPU fences: the same
 };
 
 /* What clock an argument was read from, and in which unit: enum values of special.list. */
@@ -85,6 +86,7 @@ enum wire_special {
 	// The compositor remembers more with each, for as long as the object lives: counted
 	WIRE_SPECIAL_PILES_UP,
 	WIRE_SPECIAL_USES_BUFFER, // another request with a wl_buffer argument (xdg_toplevel_icon)
+	WIRE_SPECIAL_TAKES_FDS, // what it makes has the descriptors that the receiver was sent
 };
 
 struct wire_message {
@@ -108,6 +110,9 @@ struct wire_interface {
 	const struct wire_message *requests, *events;
 	// Allow-list, at most version. 0: a VM may not bind it (other objects may still make it).
 	uint32_t max_version;
+	// It, or what can be made from it, has WIRE_FD_DMABUF or WIRE_FD_SYNCOBJ: nothing for a VM
+	// whose transport passes no descriptors.
+	bool local;
 };
 
 /* The interface of that name, or NULL. The name may be hostile; size excludes the NUL. */

@@ -190,6 +190,7 @@ static bool is_fd_valid(const struct link_fd *fd, enum link_end from) {
 	case LINK_FD_PIPE:
 		return is_pipe_id(fd->id, from) && !has_ref;
 	case LINK_FD_PAGES:
+	case LINK_FD_LOCAL:
 		return fd->id == 0 && from == LINK_END_APPVM;
 	default:
 		return false;

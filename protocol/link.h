@@ -139,12 +139,14 @@ enum link_fd_kind {
 	LINK_FD_FILE = 1, // id: file id, complete
 	LINK_FD_PIPE = 2, // id: pipe id, new, the sender's to choose
 	LINK_FD_PAGES = 3, // ref: a region that was handed over; appvm -> guivm only, id 0
+	// ref: a descriptor that was passed (GPU memory or fences); appvm -> guivm only, id 0
+	LINK_FD_LOCAL = 4,
 };
 
 struct link_fd {
 	uint32_t kind; // enum link_fd_kind
 	uint32_t id;
-	uint8_t ref[24]; // struct pages_ref for LINK_FD_PAGES, else zero
+	uint8_t ref[24]; // struct pages_ref for LINK_FD_PAGES and LINK_FD_LOCAL, else zero
 };
 
 struct link_file {

@@ -65,3 +65,7 @@ const struct vmset_application *vmset_find_application(
 	}
 	return NULL;
 }
+
+bool vmset_vm_is_local(const struct vmset_vm *vm) {
+	return strncmp(vm->transport, "local:", strlen("local:")) == 0;
+}

@@ -123,4 +123,7 @@ char *vmset_errors_text(const struct vmset_errors *errors);
 const struct vmset_vm *vmset_find_vm(const struct vmset *vmset, const char *name);
 const struct vmset_application *vmset_find_application(const struct vmset_vm *vm, const char *name);
 
+/* Whether it is no machine of its own: its transport is local, and it has this one's kernel. */
+bool vmset_vm_is_local(const struct vmset_vm *vm);
+
 #endif

@@ -343,10 +343,6 @@ static struct held_buffer *make_buffer(
 
 /* Enters it into the application's objects. false: the link or the application was ended. */
 static bool enter_object(struct client *client, uint32_t untrusted_id, struct object **object) {
-	if (client->relay->n_shared >= LIMIT_BUFFERS_PER_LINK) {
-		client_error(client, ID_MAP_DISPLAY, CLIENT_NO_MEMORY, "too many buffers");
-		return false;
-	}
 	enum object_error error = object_table_insert(&client->objects, OBJECT_FROM_LINK,
 			untrusted_id, wire_buffer_interface, 1, object);
 	if (error == OBJECT_NO_MEMORY) {
@@ -358,8 +354,10 @@ static bool enter_object(struct client *client, uint32_t untrusted_id, struct ob
 				untrusted_id);
 		return false;
 	}
-	client->n_shared++;
-	client->relay->n_shared++;
+	if (!client_hold_fds(client, *object, 1)) {
+		client_error(client, ID_MAP_DISPLAY, CLIENT_NO_MEMORY, "too many buffers");
+		return false;
+	}
 	return true;
 }
 

@@ -47,6 +47,7 @@ struct client *client_create(struct relay *relay, uint32_t id) {
 	client->relay = relay;
 	client->id = id;
 	client->event_window = LIMIT_CLIENT_WINDOW_BYTES;
+	client->globals.local = relay->arenas == NULL;
 	id_map_init(&client->ids);
 	if (!object_table_init(&client->objects)) {
 		goto error_client;
@@ -180,13 +181,25 @@ void client_handle_link_writable(struct client *client) {
 	}
 }
 
+bool client_hold_fds(struct client *client, struct object *object, uint32_t count) {
+	if (client->relay->n_shared + count > LIMIT_BUFFERS_PER_LINK) {
+		return false;
+	}
+	object->held_fds += (uint8_t)count;
+	client->n_shared += count;
+	client->relay->n_shared += count;
+	return true;
+}
+
+void client_drop_fds(struct client *client, struct object *object) {
+	client->n_shared -= object->held_fds;
+	client->relay->n_shared -= object->held_fds;
+	object->held_fds = 0;
+}
+
 void client_forget_object(struct client *client, uint32_t link_id) {
 	struct object *object = object_table_find(&client->objects, link_id);
-	if (object->interface == wire_shm_pool_interface ||
-			object->interface == wire_buffer_interface) {
-		client->n_shared--;
-		client->relay->n_shared--;
-	}
+	client_drop_fds(client, object);
 	if (object->frame) {
 		pace_handle_done(&client->pace);
 	}

@@ -32,8 +32,8 @@ struct client {
 	struct id_map ids; // by relay id
 	struct global_list globals;
 	struct buffer_list *buffers; // link buffers, NULL until the first
-	uint32_t n_shared; // live wl_shm_pool and wl_buffer objects: each may hold a descriptor of
-			   // the compositor's
+	uint32_t n_shared; // descriptors of the compositor's that its objects may hold: sum of
+			   // their held_fds, and the relay's own pools
 	struct pace pace;
 	size_t uncredited; // bytes of requests that arrived and were not credited yet
 	uint32_t event_window; // bytes of events that may still be sent
@@ -80,6 +80,11 @@ bool client_queue(struct client *client, const void *bytes, size_t size, const i
 
 /* Gives back what the compositor's socket took. */
 void client_send_credit(struct client *client);
+
+/* The compositor holds count more descriptors because of the object, or none any more. false: too
+ * many for one VM, nothing changed. */
+bool client_hold_fds(struct client *client, struct object *object, uint32_t count);
+void client_drop_fds(struct client *client, struct object *object);
 
 /* A live object went, by delete_id or by the end of the application. */
 void client_forget_object(struct client *client, uint32_t link_id);

@@ -142,12 +142,20 @@ static enum event_result handle_global_remove(struct client *client, struct even
 static bool insert_new_object(struct client *client, const struct event *event, uint32_t index) {
 	const struct wire_interface *interface = event->message->args[index].interface;
 	uint32_t id = event->values[index].id;
-	struct object *object;
+	struct object *object = object_table_find(&client->objects, id);
+	if (object != NULL && id >= WIRE_SERVER_ID_START) {
+		client_drop_fds(client, object);
+	}
 	if (interface == NULL || object_table_insert(&client->objects, OBJECT_FROM_COMPOSITOR, id,
 						 interface, event->version, &object) != OBJECT_OK) {
 		return false;
 	}
 	object->mapped_id = id;
+	if (event->message->special == WIRE_SPECIAL_TAKES_FDS) {
+		struct object *sender = object_table_find(&client->objects, event->link_id);
+		object->held_fds = sender->held_fds;
+		sender->held_fds = 0;
+	}
 	return true;
 }
 
@@ -207,7 +215,8 @@ static bool send_fd(struct client *client, const struct event *event, int fd, st
 		break;
 	case WIRE_FD_NONE:
 	case WIRE_FD_POOL:
-	case WIRE_FD_LOCAL:
+	case WIRE_FD_DMABUF:
+	case WIRE_FD_SYNCOBJ:
 		break;
 	}
 	close(fd);

@@ -13,6 +13,7 @@
 #include "bridge/pipes.h"
 #include "common/fd.h"
 #include "guivm-server/relay/buffers.h"
+#include "guivm-server/relay/local_fd.h"
 #include "guivm-server/relay/relay.h"
 #include "transport/pages.h"
 
@@ -130,16 +131,40 @@ static const struct wire_interface *new_object_type(
 	return global->interface;
 }
 
-/* A wl_buffer or its pool holds a descriptor in the compositor, which has only so many. */
-static bool count_shared(struct client *client, const struct wire_interface *interface) {
-	if (interface != wire_shm_pool_interface && interface != wire_buffer_interface) {
+static bool has_local_fds(const struct request *request) {
+	return request->message->fd_kind == WIRE_FD_DMABUF ||
+			request->message->fd_kind == WIRE_FD_SYNCOBJ;
+}
+
+/* A wl_buffer or its pool holds a descriptor in the compositor, which has only so many; what a
+ * descriptor was sent with holds that one. object: the new one. */
+static bool count_new_object(struct client *client, struct request *request,
+		struct object *object) {
+	bool shared = object->interface == wire_shm_pool_interface ||
+			object->interface == wire_buffer_interface;
+	uint32_t count = (shared ? 1 : 0) + (has_local_fds(request) ? request->n_fds : 0);
+	if (!client_hold_fds(client, object, count)) {
+		return refuse(client, request, CLIENT_NO_MEMORY, "too many buffers");
+	}
+	if (request->message->special == WIRE_SPECIAL_TAKES_FDS) {
+		struct object *sender = object_table_find(
+				&client->objects, request->header.object);
+		object->held_fds += sender->held_fds;
+		sender->held_fds = 0;
+	}
+	return true;
+}
+
+/* Without a new object it is the receiver's: a plane of a buffer that is still to be made. */
+static bool count_local_fds(struct client *client, struct request *request) {
+	if (!has_local_fds(request) || request->message->new_id_arg >= 0) {
 		return true;
 	}
-	if (client->relay->n_shared >= LIMIT_BUFFERS_PER_LINK) {
-		return false;
+	struct object *sender = object_table_find(&client->objects, request->header.object);
+	if (sender->held_fds + request->n_fds > LIMIT_FDS_PER_OBJECT ||
+			!client_hold_fds(client, sender, request->n_fds)) {
+		return refuse(client, request, CLIENT_NO_MEMORY, "too many descriptors");
 	}
-	client->n_shared++;
-	client->relay->n_shared++;
 	return true;
 }
 
@@ -153,9 +178,6 @@ static bool insert_new_object(struct client *client, struct request *request) {
 	if (interface == NULL) {
 		return refuse(client, request, CLIENT_INVALID_METHOD,
 				"no such global of that interface and version");
-	}
-	if (!count_shared(client, interface)) {
-		return refuse(client, request, CLIENT_NO_MEMORY, "too many buffers");
 	}
 	struct object *object;
 	enum object_error error = object_table_insert(&client->objects, OBJECT_FROM_CLIENT,
@@ -171,7 +193,7 @@ static bool insert_new_object(struct client *client, struct request *request) {
 		return refuse(client, request, CLIENT_NO_MEMORY, "out of memory");
 	}
 	wire_rewrite_id(request->bytes, value->offset, object->mapped_id);
-	return true;
+	return count_new_object(client, request, object);
 }
 
 static bool translate(struct client *client, struct request *request) {
@@ -182,7 +204,7 @@ static bool translate(struct client *client, struct request *request) {
 			return false;
 		}
 	}
-	return insert_new_object(client, request);
+	return count_local_fds(client, request) && insert_new_object(client, request);
 }
 
 static enum link_fd_kind fd_kind_on_link(const struct wire_message *message) {
@@ -193,8 +215,10 @@ static enum link_fd_kind fd_kind_on_link(const struct wire_message *message) {
 		return LINK_FD_FILE;
 	case WIRE_FD_PIPE:
 		return LINK_FD_PIPE;
+	case WIRE_FD_DMABUF:
+	case WIRE_FD_SYNCOBJ:
+		return LINK_FD_LOCAL;
 	case WIRE_FD_NONE:
-	case WIRE_FD_LOCAL:
 		break;
 	}
 	return 0;
@@ -213,6 +237,11 @@ static bool check_fds(struct client *client, struct request *request) {
 		if (request->fds[i].fd < 0) {
 			return refuse(client, request, CLIENT_NO_MEMORY,
 					"its descriptor cannot be passed on");
+		}
+		if (has_local_fds(request) && !local_fd_check(request->fds[i].fd,
+							      request->message->fd_kind)) {
+			return refuse(client, request, CLIENT_INVALID_METHOD,
+					"its descriptor is something else");
 		}
 	}
 	if (request->message->special == WIRE_SPECIAL_CREATE_POOL) {
@@ -252,7 +281,12 @@ static bool handle_request(struct client *client, struct request *request) {
 		return false;
 	}
 	if (is_destructor(request)) {
-		object_table_find(&client->objects, request->header.object)->destroyed = true;
+		struct object *sender = object_table_find(
+				&client->objects, request->header.object);
+		sender->destroyed = true;
+		if (request->header.object >= WIRE_SERVER_ID_START) {
+			client_drop_fds(client, sender); // no delete_id will come
+		}
 	}
 	if (request->message->special == WIRE_SPECIAL_SURFACE_FRAME) {
 		object_table_find(&client->objects, request->values[0].id)->frame = true;
@@ -360,6 +394,19 @@ static bool take_pages(struct relay *relay, const uint8_t *untrusted_ref, struct
 	return true;
 }
 
+static bool take_local(struct relay *relay, const uint8_t *untrusted_ref, struct request_fd *out) {
+	struct pages_ref ref;
+	memcpy(&ref, untrusted_ref, sizeof(ref));
+	errno = ENOENT;
+	out->fd = relay->pages != NULL ? pages_take_fd(relay->pages, &ref) : -1;
+	if (out->fd < 0 && errno == ENOENT) {
+		link_fail(relay->link, LINK_BYE_PROTOCOL,
+				"a reference to a descriptor that was not passed");
+		return false;
+	}
+	return true;
+}
+
 static bool take_fd(
 		struct relay *relay, const struct link_fd *untrusted_fd, struct request_fd *out) {
 	*out = (struct request_fd){.kind = untrusted_fd->kind, .fd = -1};
@@ -374,6 +421,8 @@ static bool take_fd(
 		return true;
 	case LINK_FD_PIPE:
 		return take_pipe(relay, untrusted_fd->id, out);
+	case LINK_FD_LOCAL:
+		return take_local(relay, untrusted_fd->ref, out);
 	default:
 		return take_pages(relay, untrusted_fd->ref, out);
 	}

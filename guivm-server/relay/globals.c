@@ -51,7 +51,8 @@ const struct global *global_list_add(struct global_list *list, uint32_t name,
 		const char *interface_name, uint32_t interface_size, uint32_t version) {
 	const struct wire_interface *interface =
 			wire_interface_find(interface_name, interface_size);
-	if (interface == NULL || interface->max_version == 0 || version == 0) {
+	if (interface == NULL || interface->max_version == 0 || version == 0 ||
+			(interface->local && !list->local)) {
 		return NULL;
 	}
 	// A second registry of the same application is told the same names.

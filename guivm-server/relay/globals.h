@@ -19,6 +19,7 @@ struct global {
 };
 
 struct global_list {
+	bool local; // interfaces with descriptors that only a local transport passes are shown
 	struct global *globals; // owned
 	uint32_t count, capacity;
 };
@@ -26,8 +27,8 @@ struct global_list {
 void global_list_finish(struct global_list *list);
 
 /* The compositor announced a global. Returns the entry to show to the application, its version
- * capped, or NULL: to be hidden (not on the allow-list, LIMIT_GLOBALS, or out of memory). Valid
- * until the next call. */
+ * capped, or NULL: to be hidden (not on the allow-list, not for this transport, LIMIT_GLOBALS, or
+ * out of memory). Valid until the next call. */
 const struct global *global_list_add(struct global_list *list, uint32_t name,
 		const char *interface_name, uint32_t interface_size, uint32_t version);
 

@@ -18,7 +18,8 @@ ARG_TYPES = {
     "int": "WIRE_INT", "uint": "WIRE_UINT", "fixed": "WIRE_FIXED", "string": "WIRE_STRING",
     "object": "WIRE_OBJECT", "new_id": "WIRE_NEW_ID", "array": "WIRE_ARRAY", "fd": "WIRE_FD",
 }
-FD_KINDS = ("pool", "file", "pipe", "local")
+FD_KINDS = ("pool", "file", "pipe", "dmabuf", "syncobj")
+LOCAL_FD_KINDS = ("dmabuf", "syncobj")  # that only a local transport can pass
 TIME_ARGS = {"none": 1, "ms": 1, "frame": 1, "us": 2, "ns": 3}  # unit: arguments, all uint
 TIME_NAMES = ("time", "utime_hi", "tv_sec_hi")
 MAX_ARGS = 20  # WIRE_MAX_ARGS
@@ -65,6 +66,7 @@ class Interface:
     requests: list[Message]
     events: list[Message]
     max_version: int = 0
+    local: bool = False
 
 
 def read_arg(element):
@@ -183,6 +185,23 @@ def read_special_list(path, interfaces):
                 raise Error(f"{where}: {setting} is none of fd=KIND, special=NAME, time=UNIT:ARG")
 
 
+def mark_local(interfaces):
+    """An interface is local when it, or what can be made from it, has a local descriptor."""
+    def messages(interface):
+        return interface.requests + interface.events
+
+    for interface in interfaces.values():
+        interface.local = any(m.fd_kind in LOCAL_FD_KINDS for m in messages(interface))
+    changed = True
+    while changed:
+        changed = False
+        for interface in interfaces.values():
+            made = [arg.interface for m in messages(interface) for arg in m.args
+                    if arg.type == "new_id" and arg.interface]
+            if not interface.local and any(interfaces[name].local for name in made):
+                interface.local = changed = True
+
+
 def check(interfaces):
     for interface in interfaces.values():
         for message in interface.requests + interface.events:
@@ -190,6 +209,9 @@ def check(interfaces):
             if (message.count("fd") > 0) != (message.fd_kind != "none"):
                 raise Error(f"{name}: the special list must say fd= where there is a descriptor, "
                             "and only there")
+            if message.fd_kind in LOCAL_FD_KINDS and \
+                    (not message.request or message.count("fd") > 1):
+                raise Error(f"{name}: a local descriptor goes alone, in a request")
             if any(arg.name in TIME_NAMES for arg in message.args) and message.time_arg < 0:
                 raise Error(f"{name}: has a time and no time= in the special list")
             uses_buffer = any(arg.interface == "wl_buffer" for arg in message.args)
@@ -251,6 +273,7 @@ def write_tables(path, interfaces):
             f"\t.requests = {requests},",
             f"\t.events = {events},",
             f"\t.max_version = {interface.max_version},",
+            f"\t.local = {str(interface.local).lower()},",
             "};",
         ]
     out += ["const struct wire_interface *const wire_interfaces[] = {"]
@@ -270,9 +293,10 @@ ALLOW_H = """#ifndef ISTHMUS_ALLOW_LIST_H
 
 /*
  * Whether a VM's client may see a global of this interface, and up to which version (0: not at
- * all). From protocol/allow.list, as are the tables of both ends of a link.
+ * all). From protocol/allow.list, as are the tables of both ends of a link. local: whether the VM's
+ * transport is, so that the descriptors of GPU memory can cross.
  */
-bool allow_list_permits(const char *interface);
+bool allow_list_permits(const char *interface, bool local);
 uint32_t allow_list_max_version(const char *interface);
 
 #endif
@@ -285,27 +309,35 @@ ALLOW_C = """#include "allow_list.h"
 static const struct {
 	const char *interface;
 	uint32_t max_version;
+	bool local;
 } allow_list[] = {
 %s
 };
 
-uint32_t allow_list_max_version(const char *interface) {
-	for (size_t i = 0; i < sizeof(allow_list) / sizeof(allow_list[0]); i++) {
-		if (strcmp(allow_list[i].interface, interface) == 0) {
-			return allow_list[i].max_version;
-		}
+static size_t allow_list_find(const char *interface) {
+	size_t i = 0;
+	while (i < sizeof(allow_list) / sizeof(allow_list[0]) &&
+			strcmp(allow_list[i].interface, interface) != 0) {
+		i++;
 	}
-	return 0;
+	return i;
 }
 
-bool allow_list_permits(const char *interface) {
-	return allow_list_max_version(interface) != 0;
+uint32_t allow_list_max_version(const char *interface) {
+	size_t i = allow_list_find(interface);
+	return i < sizeof(allow_list) / sizeof(allow_list[0]) ? allow_list[i].max_version : 0;
+}
+
+bool allow_list_permits(const char *interface, bool local) {
+	size_t i = allow_list_find(interface);
+	return i < sizeof(allow_list) / sizeof(allow_list[0]) && (local || !allow_list[i].local);
 }
 """
 
 
 def write_allow_list(path_c, path_h, interfaces):
-    lines = [f"\t{{ \"{name}\", {interfaces[name].max_version} }},"
+    lines = [f"\t{{ \"{name}\", {interfaces[name].max_version}, "
+             f"{str(interfaces[name].local).lower()} }},"
              for name in sorted(interfaces) if interfaces[name].max_version]
     with open(path_c, "w", encoding="utf-8") as file:
         file.write(HEAD + ALLOW_C % "\n".join(lines))
@@ -323,6 +355,7 @@ def main(argv):
         interfaces = read_interfaces(paths)
         read_allow_list(allow, interfaces)
         read_special_list(special, interfaces)
+        mark_local(interfaces)
         check(interfaces)
     except Error as error:
         print(f"interfaces.py: {error}", file=sys.stderr)

@@ -37,8 +37,8 @@ static void check_fds(const struct link_frame *frame, enum link_end from) {
 	FUZZ_CHECK(frame->header.arg <= LIMIT_WAYLAND_FDS_PER_MESSAGE);
 	for (uint32_t i = 0; i < frame->header.arg; i++) {
 		struct link_fd fd = link_frame_fd(frame, i);
-		FUZZ_CHECK(fd.kind >= LINK_FD_FILE && fd.kind <= LINK_FD_PAGES);
-		FUZZ_CHECK(fd.kind != LINK_FD_PAGES || from == LINK_END_APPVM);
+		FUZZ_CHECK(fd.kind >= LINK_FD_FILE && fd.kind <= LINK_FD_LOCAL);
+		FUZZ_CHECK(fd.kind < LINK_FD_PAGES || from == LINK_END_APPVM);
 	}
 }
 
@@ -168,6 +168,8 @@ static const struct seed seeds[] = {
 		{ 1, 12 << 16, 2, 3, 16 << 16 | 2, 0, 7, 3, 8 << 16 }, 9 },
 	{ LINK_WAYLAND_FDS, LINK_END_APPVM, 1, 1,
 		{ LINK_FD_PAGES, 0, 1, 2, 3, 4, 5, 6, 4, 16 << 16, 5, 4096 }, 12 },
+	{ LINK_WAYLAND_FDS, LINK_END_APPVM, 1, 1,
+		{ LINK_FD_LOCAL, 0, 1, 2, 3, 4, 5, 6, 4, 12 << 16 | 2, 5 }, 11 },
 	{ LINK_WAYLAND_FDS, LINK_END_GUIVM, 1, 1,
 		{ LINK_FD_FILE, 9, 0, 0, 0, 0, 0, 0, 4, 16 << 16, 1, 4096 }, 12 },
 	{ LINK_WAYLAND_FDS, LINK_END_GUIVM, 1, 1,

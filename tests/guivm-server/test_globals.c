@@ -84,11 +84,11 @@ TEST(a_vm_sees_each_allowed_global_once_and_no_other)
 	list_globals(&desk, "work", &globals);
 	size_t n_allowed = 0;
 	for (size_t i = 0; i < local.n; i++) {
-		n_allowed += allow_list_permits(local.list[i].interface);
+		n_allowed += allow_list_permits(local.list[i].interface, true);
 	}
 	EXPECT_INT(globals.n, n_allowed);
 	for (size_t i = 0; i < globals.n; i++) {
-		EXPECT(allow_list_permits(globals.list[i].interface));
+		EXPECT(allow_list_permits(globals.list[i].interface, true));
 		for (size_t j = 0; j < i; j++) {
 			EXPECT(strcmp(globals.list[i].interface, globals.list[j].interface) != 0);
 		}

@@ -188,16 +188,33 @@ void peer_send(struct peer *peer, enum link_type type, uint32_t client, uint32_t
 	peer_send_bytes(peer, body, size);
 }
 
-void peer_request(struct peer *peer, uint32_t client, uint32_t object, uint16_t opcode,
+/* Returns its size in bytes. */
+static size_t make_message(uint32_t message[64], uint32_t object, uint16_t opcode,
 		const uint32_t *words, size_t n_words) {
-	uint32_t message[64];
 	EXPECT(n_words <= 62);
 	message[0] = object;
 	message[1] = (uint32_t)(8 + 4 * n_words) << 16 | opcode;
 	if (n_words > 0) {
 		memcpy(message + 2, words, 4 * n_words);
 	}
-	peer_send(peer, LINK_WAYLAND, client, 0, message, 8 + 4 * n_words);
+	return 8 + 4 * n_words;
+}
+
+void peer_request(struct peer *peer, uint32_t client, uint32_t object, uint16_t opcode,
+		const uint32_t *words, size_t n_words) {
+	uint32_t message[64];
+	size_t size = make_message(message, object, opcode, words, n_words);
+	peer_send(peer, LINK_WAYLAND, client, 0, message, size);
+}
+
+void peer_request_fd(struct peer *peer, uint32_t client, const struct link_fd *fd,
+		uint32_t object, uint16_t opcode, const uint32_t *words, size_t n_words) {
+	uint8_t body[sizeof(*fd) + 64 * sizeof(uint32_t)];
+	uint32_t message[64];
+	size_t size = make_message(message, object, opcode, words, n_words);
+	memcpy(body, fd, sizeof(*fd));
+	memcpy(body + sizeof(*fd), message, size);
+	peer_send(peer, LINK_WAYLAND_FDS, client, 1, body, sizeof(*fd) + size);
 }
 
 /* The next frame into body; false when the link ended before. */
@@ -351,11 +368,39 @@ static uint32_t find_global(struct peer *peer, uint32_t client, const char *inte
 	}
 }
 
+void peer_bind(struct peer *peer, uint32_t client, uint32_t registry, const char *interface,
+		uint32_t version, uint32_t id) {
+	peer_call(peer, client, 1, GET_REGISTRY, registry);
+	uint32_t bind[32] = {find_global(peer, client, interface)};
+	size_t size = strlen(interface) + 1, n_words = 2 + (size + 3) / 4;
+	EXPECT(n_words + 2 <= sizeof(bind) / sizeof(bind[0]));
+	bind[1] = (uint32_t)size;
+	memcpy(bind + 2, interface, size);
+	bind[n_words] = version;
+	bind[n_words + 1] = id;
+	peer_request(peer, client, registry, 0, bind, n_words + 2);
+}
+
+bool peer_sees_global(
+		struct peer *peer, uint32_t client, uint32_t registry, const char *interface) {
+	static uint8_t bytes[LIMIT_LINK_FRAME_BYTES];
+	uint32_t words[EVENT_WORDS];
+	struct link_header header;
+	bool seen = false, done = false;
+	peer_call(peer, client, 1, GET_REGISTRY, registry);
+	peer_call(peer, client, 1, SYNC, registry + 1);
+	while (!done) {
+		EXPECT(next_frame(peer, &header, bytes));
+		if (header.type == LINK_WAYLAND && header.client == client) {
+			size_t size = header.size - sizeof(header);
+			seen = seen || memmem(bytes, size, interface, strlen(interface) + 1);
+			done = find_event(bytes, size, registry + 1, 0, words);
+		}
+	}
+	return seen;
+}
+
 void peer_open_app(struct peer *peer, uint32_t client) {
 	peer_send(peer, LINK_CLIENT_OPEN, client, 0, NULL, 0);
-	peer_call(peer, client, 1, GET_REGISTRY, 2);
-	uint32_t name = find_global(peer, client, "wl_compositor");
-	uint32_t bind[8] = {name, 14, 0, 0, 0, 0, 4, 3};
-	memcpy(bind + 2, "wl_compositor", 14);
-	peer_request(peer, client, 2, 0, bind, 8);
+	peer_bind(peer, client, 2, "wl_compositor", 4, 3);
 }

@@ -95,6 +95,18 @@ void peer_expect_alive(struct peer *peer);
 /* Opens the client, binds wl_compositor as object 3 (registry: 2) and waits for the answer. */
 void peer_open_app(struct peer *peer, uint32_t client);
 
+/* Binds the global of that name as object id, by a registry of its own, which must be free too. */
+void peer_bind(struct peer *peer, uint32_t client, uint32_t registry, const char *interface,
+		uint32_t version, uint32_t id);
+
+/* Whether the client is shown such a global; registry and registry + 1 must be free. */
+bool peer_sees_global(
+		struct peer *peer, uint32_t client, uint32_t registry, const char *interface);
+
+/* One request with one descriptor. */
+void peer_request_fd(struct peer *peer, uint32_t client, const struct link_fd *fd,
+		uint32_t object, uint16_t opcode, const uint32_t *words, size_t n_words);
+
 /* Runs the loop until *value is expected. */
 void peer_wait_value(struct peer *peer, const unsigned *value, unsigned expected);
 

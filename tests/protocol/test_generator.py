@@ -52,11 +52,35 @@ class Generator(unittest.TestCase):
 
     def test_good_input_is_accepted(self):
         self.assertEqual(self.generate(), (0, ""))
-        self.assertIn('{ "a_thing", 2 }', self.output)
+        self.assertIn('{ "a_thing", 2, false }', self.output)
+
+    def test_local_descriptors_make_all_that_leads_to_them_local(self):
+        xml = GOOD_XML.replace("</protocol>", """
+          <interface name="a_factory" version="1"><request name="make">
+            <arg name="id" type="new_id" interface="a_thing"/></request></interface>
+          <interface name="another" version="1"><request name="use">
+            <arg name="thing" type="object" interface="a_thing"/></request></interface>
+        </protocol>""")
+        allow = "a_factory 1 because\nanother 1 because\na_thing 3 because\n"
+        for kind, local in (("file", "false"), ("dmabuf", "true"), ("syncobj", "true")):
+            special = GOOD_SPECIAL.replace("file", kind)
+            self.assertEqual(self.generate(xml=xml, allow=allow, special=special), (0, ""))
+            self.assertIn(f'{{ "a_factory", 1, {local} }}', self.output)
+            self.assertIn(f'{{ "a_thing", 3, {local} }}', self.output)
+            self.assertIn('{ "another", 1, false }', self.output)
+
+    def test_local_descriptors_go_alone_and_in_requests(self):
+        twice = GOOD_XML.replace('type="fd"/>', 'type="fd"/><arg name="second" type="fd"/>')
+        self.expect_refused("goes alone", xml=twice,
+                            special=GOOD_SPECIAL.replace("file", "dmabuf"))
+        event = GOOD_XML.replace('<event name="gone"/>',
+                                 '<event name="gone"><arg name="fd" type="fd"/></event>')
+        self.expect_refused("in a request", xml=event,
+                            special=GOOD_SPECIAL + "a_thing.gone fd=syncobj\n")
 
     def test_version_is_lowered_to_the_xml_files(self):
         self.assertEqual(self.generate(allow="a_thing 9 because\n")[0], 0)
-        self.assertIn('{ "a_thing", 3 }', self.output)
+        self.assertIn('{ "a_thing", 3, false }', self.output)
 
     def test_allowed_interface_must_exist(self):
         self.expect_refused("a_thong is in no XML file", allow="a_thong 1 because\n")

@@ -397,19 +397,21 @@ TEST(descriptors_come_with_exactly_one_message) {
 
 TEST(descriptor_kinds_are_checked) {
 	EXPECT_INT(parse_fds(APPVM, 1, (struct link_fd){ .kind = 0, .id = 1 }), LINK_BAD_FIELD);
-	EXPECT_INT(parse_fds(APPVM, 1, (struct link_fd){ .kind = 4, .id = 1 }), LINK_BAD_FIELD);
+	EXPECT_INT(parse_fds(APPVM, 1, (struct link_fd){ .kind = 5, .id = 1 }), LINK_BAD_FIELD);
 	EXPECT_INT(parse_fds(APPVM, 1, (struct link_fd){ .kind = LINK_FD_FILE }), LINK_BAD_FIELD);
 	struct link_fd file = { .kind = LINK_FD_FILE, .id = 1, .ref = { [23] = 1 } };
 	EXPECT_INT(parse_fds(APPVM, 1, file), LINK_BAD_FIELD);
 }
 
-TEST(pages_are_handed_over_by_the_appvm_end_alone) {
-	struct link_fd pages = { .kind = LINK_FD_PAGES, .ref = { 1, 2, 3 } };
-	EXPECT_INT(parse_fds(APPVM, 1, pages), LINK_OK);
-	EXPECT_INT(link_frame_fd(&frame, 0).ref[2], 3);
-	EXPECT_INT(parse_fds(GUIVM, 1, pages), LINK_BAD_FIELD);
-	pages.id = 1;
-	EXPECT_INT(parse_fds(APPVM, 1, pages), LINK_BAD_FIELD);
+TEST(pages_and_descriptors_are_handed_over_by_the_appvm_end_alone) {
+	for (uint32_t kind = LINK_FD_PAGES; kind <= LINK_FD_LOCAL; kind++) {
+		struct link_fd fd = { .kind = kind, .ref = { 1, 2, 3 } };
+		EXPECT_INT(parse_fds(APPVM, 1, fd), LINK_OK);
+		EXPECT_INT(link_frame_fd(&frame, 0).ref[2], 3);
+		EXPECT_INT(parse_fds(GUIVM, 1, fd), LINK_BAD_FIELD);
+		fd.id = 1;
+		EXPECT_INT(parse_fds(APPVM, 1, fd), LINK_BAD_FIELD);
+	}
 }
 
 TEST(new_pipe_has_an_id_of_its_exporter) {

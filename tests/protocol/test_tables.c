@@ -185,10 +185,26 @@ TEST(both_walls_have_the_same_allow_list) {
 		const struct wire_interface *interface = wire_interfaces[i];
 		EXPECT(interface->max_version <= interface->version);
 		EXPECT_INT(allow_list_max_version(interface->name), interface->max_version);
-		EXPECT_INT(allow_list_permits(interface->name), interface->max_version > 0);
+		bool permitted = interface->max_version > 0;
+		EXPECT_INT(allow_list_permits(interface->name, true), permitted);
+		permitted = permitted && !interface->local;
+		EXPECT_INT(allow_list_permits(interface->name, false), permitted);
 		allowed += interface->max_version > 0;
 	}
 	EXPECT(allowed >= 19);
+}
+
+TEST(what_needs_a_local_transport_follows_from_its_descriptors) {
+	static const char *const local[] = {"zwp_linux_dmabuf_v1", "zwp_linux_buffer_params_v1",
+		"wp_linux_drm_syncobj_manager_v1"};
+	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
+		EXPECT(wire_interface_find(local[i], (uint32_t)strlen(local[i]))->local);
+	}
+	static const char *const any[] = {"wl_shm", "wl_surface", "wl_seat", "wl_buffer",
+		"zwp_linux_dmabuf_feedback_v1", "wp_linux_drm_syncobj_timeline_v1"};
+	for (size_t i = 0; i < sizeof(any) / sizeof(any[0]); i++) {
+		EXPECT(!wire_interface_find(any[i], (uint32_t)strlen(any[i]))->local);
+	}
 }
 
 TEST(privileged_and_unknown_globals_are_not_allowed) {
@@ -197,10 +213,10 @@ TEST(privileged_and_unknown_globals_are_not_allowed) {
 		"zwlr_screencopy_manager_v1", "zwlr_data_control_manager_v1",
 		"ext_session_lock_manager_v1", "zwp_virtual_keyboard_manager_v1",
 		"wp_security_context_manager_v1", "isthmus_relay_v1", "isthmus_control_v1",
-		"zwp_linux_dmabuf_v1", "wl_seatt", "wl_sea",
+		"wl_seatt", "wl_sea",
 	};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		EXPECT(!allow_list_permits(names[i]));
+		EXPECT(!allow_list_permits(names[i], true));
 		EXPECT_INT(allow_list_max_version(names[i]), 0);
 	}
 }

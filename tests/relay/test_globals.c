@@ -18,6 +18,19 @@ TEST(an_interface_that_is_not_allowed_is_hidden)
 	global_list_finish(&list);
 }
 
+TEST(gpu_memory_is_hidden_where_no_descriptor_can_cross)
+{
+	struct global_list list = {0};
+	EXPECT(add(&list, 1, "zwp_linux_dmabuf_v1", 5) == NULL);
+	EXPECT(add(&list, 2, "wp_linux_drm_syncobj_manager_v1", 1) == NULL);
+	EXPECT(global_list_check_bind(&list, 1, "zwp_linux_dmabuf_v1", 3) == NULL);
+	global_list_finish(&list);
+	list = (struct global_list){.local = true};
+	EXPECT_INT(add(&list, 1, "zwp_linux_dmabuf_v1", 6)->version, 5);
+	EXPECT(add(&list, 2, "wp_linux_drm_syncobj_manager_v1", 1) != NULL);
+	global_list_finish(&list);
+}
+
 TEST(versions_are_capped_by_the_compositor_and_by_the_list)
 {
 	struct global_list list = {0};
