@@ -112,6 +112,30 @@ static bool launch_watch(struct launch *launch) {
 	return false;
 }
 
+/* Starts argv, or RUNNER with argv as its arguments. As spawn_command(). */
+static pid_t launch_spawn(
+		char *const argv[], const char *runner, const char *display, int *pid_fd) {
+	struct spawn_options options = {.display = display, .detached = true};
+	if (runner == NULL) {
+		return spawn_command(argv, &options, pid_fd);
+	}
+	size_t count = 0;
+	while (argv[count] != NULL) {
+		count++;
+	}
+	char **whole = calloc(count + 2, sizeof(*whole));
+	if (whole == NULL) {
+		return -1;
+	}
+	whole[0] = (char *)runner; // exec takes char *const, and changes nothing
+	memcpy(&whole[1], argv, count * sizeof(*whole));
+	pid_t pid = spawn_command(whole, &options, pid_fd);
+	int error = errno;
+	free(whole);
+	errno = error;
+	return pid;
+}
+
 static bool exec_start(
 		struct exec *exec, const struct vmset_application *application, uint32_t number) {
 	if (exec->n_launches >= MAX_LAUNCHES) {
@@ -123,8 +147,8 @@ static bool exec_start(
 		return false;
 	}
 	*launch = (struct launch){.exec = exec, .number = number, .pid_fd = -1};
-	struct spawn_options options = {.display = proxy_display(exec->proxy), .detached = true};
-	launch->pid = spawn_command(application->exec.argv, &options, &launch->pid_fd);
+	launch->pid = launch_spawn(application->exec.argv, exec->proxy->runner,
+			proxy_display(exec->proxy), &launch->pid_fd);
 	if (launch->pid < 0) {
 		free(launch);
 		return false;

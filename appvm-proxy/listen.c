@@ -59,26 +59,56 @@ static int listener_handle_retry(void *data) {
 	return 0;
 }
 
-/* A socket that the service manager listens on, or -1. */
-static int activated_socket(void) {
-	const char *pid = getenv("LISTEN_PID");
-	const char *fds = getenv("LISTEN_FDS");
-	bool ours = pid != NULL && fds != NULL && strtol(pid, NULL, 10) == (long)getpid() &&
-		    strtol(fds, NULL, 10) > 0;
-	unsetenv("LISTEN_PID");
-	unsetenv("LISTEN_FDS");
-	unsetenv("LISTEN_FDNAMES");
-	return ours ? LISTEN_FDS_START : -1;
+/* A whole decimal number, or -1. */
+static long environment_number(const char *name) {
+	const char *text = getenv(name);
+	if (text == NULL || text[0] < '0' || text[0] > '9') {
+		return -1;
+	}
+	char *end;
+	errno = 0;
+	long value = strtol(text, &end, 10);
+	return errno == 0 && *end == '\0' ? value : -1;
 }
 
-static bool listener_adopt(struct listener *listener, int fd, char *error, size_t error_size) {
+/*
+ * How many sockets the service manager handed to this process; 0 where there are none or they are
+ * another's, whose environment was inherited. Children are not told.
+ */
+static long activated_sockets(void) {
+	long count = environment_number("LISTEN_PID") == (long)getpid()
+			? environment_number("LISTEN_FDS") : 0;
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_PIDFDID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	return count;
+}
+
+static bool is_listening(int fd) {
+	int type = 0, listening = 0;
+	socklen_t type_size = sizeof(type), listening_size = sizeof(listening);
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0 &&
+			getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening,
+					&listening_size) == 0 &&
+			type == SOCK_STREAM && listening != 0;
+}
+
+static bool listener_adopt(struct listener *listener, long count, char *error, size_t error_size) {
+	if (count != 1) {
+		snprintf(error, error_size, "socket activation needs exactly one socket");
+		return false;
+	}
+	int fd = LISTEN_FDS_START;
 	socklen_t size = sizeof(listener->address);
 	if (getsockname(fd, (struct sockaddr *)&listener->address, &size) < 0 ||
 			listener->address.sun_family != AF_UNIX ||
-			listener->address.sun_path[0] != '/' || !fd_set_cloexec(fd, true) ||
-			!fd_set_nonblocking(fd, true)) {
+			listener->address.sun_path[0] != '/' || !is_listening(fd) ||
+			!fd_set_cloexec(fd, true) || !fd_set_nonblocking(fd, true)) {
 		snprintf(error, error_size,
-				"descriptor %d from socket activation is no named unix socket", fd);
+				"descriptor %d from socket activation is no unix socket with a "
+				"path that listens for streams",
+				fd);
 		return false;
 	}
 	snprintf(listener->display, sizeof(listener->display), "%s", listener->address.sun_path);
@@ -176,8 +206,8 @@ struct listener *listener_create(struct wl_event_loop *loop, const char *display
 		return NULL;
 	}
 	*listener = (struct listener){.fd = -1, .lock_fd = -1, .accepted = accepted, .data = data};
-	int activated = activated_socket();
-	bool open = activated >= 0 ? listener_adopt(listener, activated, error, error_size)
+	long activated = activated_sockets();
+	bool open = activated != 0 ? listener_adopt(listener, activated, error, error_size)
 				   : listener_open(listener, display, error, error_size);
 	if (!open) {
 		goto error_listener;

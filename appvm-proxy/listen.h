@@ -13,10 +13,11 @@ struct listener;
 typedef void (*listener_func_t)(int fd, void *data);
 
 /*
- * Listens on a descriptor of socket activation (LISTEN_FDS, LISTEN_PID; sd_listen_fds(3)) where
- * there is one, else on display: an absolute path, or a name in XDG_RUNTIME_DIR, locked by
- * NAME.lock as libwayland does; NULL: the first free of wayland-isthmus-0 to 31. On failure
- * returns NULL and writes one line of text into error.
+ * Listens on the descriptor of socket activation (LISTEN_FDS, LISTEN_PID; sd_listen_fds(3)) where
+ * this process was given one (more are an error); its path stays at the end. Else on display: an
+ * absolute path, or a name in XDG_RUNTIME_DIR, locked by NAME.lock as libwayland does; NULL: the
+ * first free of wayland-isthmus-0 to 31. On failure returns NULL and writes one line of text into
+ * error.
  */
 struct listener *listener_create(struct wl_event_loop *loop, const char *display,
 		listener_func_t accepted, void *data, char *error, size_t error_size);

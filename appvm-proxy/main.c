@@ -11,10 +11,10 @@
 #include <wayland-server-core.h>
 
 #include "appvm-proxy/copy.h"
-#include "appvm-proxy/notify.h"
 #include "appvm-proxy/proxy.h"
 #include "appvm-proxy/spawn.h"
 #include "common/log.h"
+#include "common/notify.h"
 #include "transport/transport.h"
 #include "vmset/vmset.h"
 
@@ -31,13 +31,14 @@ static const char usage[] =
 		", unless --transport is given)\n"
 		"  --display NAME    socket for applications (default: the first free "
 		"wayland-isthmus-N)\n"
+		"  --runner PROGRAM  starts what the GUI VM launches: PROGRAM COMMAND [ARG...]\n"
 		"  --pages-mib N     shared memory for pixels, in MiB (default: from the VM set)\n"
 		"  --help, --version\n"
 		"\n"
 		"With COMMAND: runs it with WAYLAND_DISPLAY set and exits with its status.\n";
 
 struct options {
-	const char *vm, *transport, *vmset, *display;
+	const char *vm, *transport, *vmset, *display, *runner;
 	uint64_t pages_mib;
 	char **command; // NULL: none
 };
@@ -81,6 +82,7 @@ static void parse_options(struct options *options, int argc, char *argv[]) {
 			{"transport", required_argument, NULL, 't'},
 			{"vmset", required_argument, NULL, 's'},
 			{"display", required_argument, NULL, 'd'},
+			{"runner", required_argument, NULL, 'r'},
 			{"pages-mib", required_argument, NULL, 'p'},
 			{"help", no_argument, NULL, 'h'},
 			{"version", no_argument, NULL, 'V'},
@@ -100,6 +102,9 @@ static void parse_options(struct options *options, int argc, char *argv[]) {
 			break;
 		case 'd':
 			options->display = optarg;
+			break;
+		case 'r':
+			options->runner = optarg;
 			break;
 		case 'p':
 			options->pages_mib = parse_mib(optarg);
@@ -240,6 +245,7 @@ static bool program_start(struct program *program) {
 			.vm_name = program->vm != NULL ? program->vm->name : program->options.vm,
 			.display = program->options.display,
 			.vm = program->vm,
+			.runner = program->options.runner,
 			.pages_bytes = program->options.pages_mib << 20,
 	};
 	log_init("appvm-proxy", options.vm_name);

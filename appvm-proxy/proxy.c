@@ -297,6 +297,7 @@ struct proxy *proxy_create(struct wl_event_loop *loop, struct transport *transpo
 	proxy->loop = loop;
 	proxy->transport = transport;
 	proxy->vm = options->vm;
+	proxy->runner = options->runner;
 	proxy->pixels = pixels_mode_of(transport_caps(transport));
 	proxy_set_limits(proxy, options);
 	wl_list_init(&proxy->clients);

@@ -35,6 +35,7 @@ struct proxy_options {
 	const char *vm_name; // for messages; may be NULL
 	const char *display; // socket name or absolute path; NULL: the first free wayland-isthmus-N
 	const struct vmset_vm *vm; // what may be launched, limits; NULL: nothing, defaults
+	const char *runner; // program that launches run in front of the command; NULL: none
 	uint64_t pages_bytes; // quota of shared pixels; 0: the VM's
 };
 
@@ -46,6 +47,7 @@ struct proxy {
 	struct wl_event_loop *loop;
 	struct transport *transport;
 	const struct vmset_vm *vm; // may be NULL
+	const char *runner; // may be NULL
 	enum pixels_mode pixels;
 	uint64_t pages_bytes;
 	uint32_t max_clients;

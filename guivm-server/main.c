@@ -5,16 +5,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <wlr/util/log.h>
 
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/notify.h"
 #include "guivm-server/process.h"
 #include "guivm-server/server.h"
 #include "vmset/vmset.h"
@@ -124,34 +122,8 @@ static void raise_nofile(void) {
 	}
 }
 
-/*
- * sd_notify(3)'s protocol: one datagram to the socket named in the environment, '@' for an abstract
- * one.
- */
-static void notify_systemd(void) {
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	if (path == NULL || (path[0] != '/' && path[0] != '@') ||
-			strlen(path) >= sizeof(address.sun_path)) {
-		return;
-	}
-	size_t length = strlen(path);
-	memcpy(address.sun_path, path, length);
-	if (path[0] == '@') {
-		address.sun_path[0] = '\0';
-	}
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-	static const char message[] = "READY=1";
-	if (fd == -1 || sendto(fd, message, strlen(message), MSG_NOSIGNAL,
-					(struct sockaddr *)&address, size) == -1) {
-		log_errno("cannot tell the service manager");
-	}
-	fd_close(&fd);
-}
-
 static void notify_ready(struct main_options *options) {
-	notify_systemd();
+	notify_service_manager("READY=1");
 	if (options->ready_fd != -1) {
 		if (write(options->ready_fd, "\n", 1) != 1) {
 			log_errno("--ready-fd");
@@ -226,6 +198,7 @@ int main(int argc, char *argv[]) {
 	struct process *startup = NULL;
 	start_command(&server, options.startup, &startup);
 	server_run(&server);
+	notify_service_manager("STOPPING=1");
 	if (startup != NULL) {
 		process_stop(startup);
 	}

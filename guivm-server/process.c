@@ -85,7 +85,8 @@ static void process_handle_loop_destroy(struct wl_listener *listener, void *data
 
 /* A copy of our environment with what the child should see, one block, or NULL. */
 static char **environment_create(int wayland_socket, char *socket_entry, size_t socket_entry_size) {
-	static const char *const hidden[] = {"WAYLAND_SOCKET=", "WAYLAND_DISPLAY=", "DISPLAY="};
+	static const char *const hidden[] = {
+		"WAYLAND_SOCKET=", "NOTIFY_SOCKET=", "WAYLAND_DISPLAY=", "DISPLAY="};
 	size_t count = 0, used = 0;
 	while (environ[count] != NULL) {
 		count++;
@@ -95,7 +96,7 @@ static char **environment_create(int wayland_socket, char *socket_entry, size_t 
 		return NULL;
 	}
 	/* A start command may be for a display of its own; a relay has none but its socket. */
-	size_t n_hidden = wayland_socket >= 0 ? 3 : 1;
+	size_t n_hidden = wayland_socket >= 0 ? 4 : 2;
 	for (size_t i = 0; i < count; i++) {
 		bool show = true;
 		for (size_t j = 0; j < n_hidden; j++) {

@@ -438,6 +438,27 @@ static struct link_launch_result launch(const char *name, uint32_t number) {
 	return link_frame_launch_result(&frame);
 }
 
+TEST(a_runner_is_put_in_front_of_what_is_launched)
+{
+	char *none[] = {(char *)"/nonexistent", (char *)"1", NULL};
+	struct vmset_application application = {.name = (char *)"none", .exec = {none}};
+	struct vmset_vm vm = {
+			.name = (char *)"work",
+			.applications = &application,
+			.n_applications = 1,
+			.limits = {.pages_mib = 64, .clients = 4, .surfaces = 10},
+	};
+	setup(&vm);
+	EXPECT_INT(launch("none", 1).status, LINK_LAUNCH_FAILED);
+	bench.proxy->runner = "false";
+	EXPECT_INT(launch("none", 2).status, LINK_LAUNCH_EXITED);
+	bench.proxy->runner = "test"; // test PATH 1: a syntax error, with status 2
+	EXPECT_INT(launch("none", 3).detail, 2 << 8);
+	bench.proxy->runner = "/nonexistent/runner";
+	EXPECT_INT(launch("none", 4).detail, ENOENT);
+	finish();
+}
+
 TEST(only_what_the_vm_set_names_is_launched)
 {
 	char *fails[] = {(char *)"false", NULL}, *ends[] = {(char *)"true", NULL},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "appvm-proxy/notify.h"
+#include "common/notify.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "common/log.h"
 
 void notify_service_manager(const char *state) {
 	const char *path = getenv("NOTIFY_SOCKET");
@@ -24,7 +26,9 @@ void notify_service_manager(const char *state) {
 	if (fd < 0) {
 		return;
 	}
-	(void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
-			(socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
+	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, size) < 0) {
+		log_errno("cannot tell the service manager");
+	}
 	close(fd);
 }
