@@ -7,10 +7,14 @@
 #include <wlr/types/wlr_scene.h>
 
 /*
- * wlroots 0.20 works out which part of a rotated and clipped buffer is seen, and asserts that the
+ * Functions of wlroots 0.20 with a mistake. The library calls its own functions by name, so these
+ * stand in front of them.
+ */
+
+/*
+ * wlroots works out which part of a rotated and clipped buffer is seen, and asserts that the
  * result lies inside the buffer: which it misses by 1e-14 for some sizes. A client may choose those
- * sizes, and the assertion would end the compositor. The library calls its own function by name, so
- * this one stands in front of it and removes the rounding error.
+ * sizes, and the assertion would end the compositor: here the rounding error is removed.
  */
 #define GRID 65536.0 // per pixel; wl_fixed has 256
 
@@ -35,8 +39,33 @@ void wlr_scene_buffer_set_source_box(
 	set_source_box(scene_buffer, box);
 }
 
-bool scene_guard_init(void) {
-	void *symbol = dlsym(RTLD_NEXT, "wlr_scene_buffer_set_source_box");
-	memcpy(&set_source_box, &symbol, sizeof(symbol));
+/*
+ * What is behind an opaque buffer is not drawn, nor when a translucent one of the same size takes
+ * its place: nobody looks again at what is seen. A change of opacity makes wlroots look.
+ */
+static void (*set_buffer)(struct wlr_scene_buffer *scene_buffer, struct wlr_buffer *buffer,
+		const struct wlr_scene_buffer_set_buffer_options *options);
+
+void wlr_scene_buffer_set_buffer_with_options(struct wlr_scene_buffer *scene_buffer,
+		struct wlr_buffer *buffer,
+		const struct wlr_scene_buffer_set_buffer_options *options) {
+	bool was_opaque = scene_buffer->WLR_PRIVATE.buffer_is_opaque;
+	set_buffer(scene_buffer, buffer, options);
+	if (was_opaque && !scene_buffer->WLR_PRIVATE.buffer_is_opaque) {
+		float opacity = scene_buffer->opacity;
+		wlr_scene_buffer_set_opacity(scene_buffer, opacity / 2);
+		wlr_scene_buffer_set_opacity(scene_buffer, opacity);
+	}
+}
+
+/* function: points to a function pointer. */
+static bool find_function(void *function, const char *name) {
+	void *symbol = dlsym(RTLD_NEXT, name);
+	memcpy(function, &symbol, sizeof(symbol));
 	return symbol != NULL;
+}
+
+bool scene_guard_init(void) {
+	return find_function(&set_source_box, "wlr_scene_buffer_set_source_box") &&
+		find_function(&set_buffer, "wlr_scene_buffer_set_buffer_with_options");
 }

@@ -5,8 +5,9 @@
 #include <stdbool.h>
 
 /*
- * Puts itself between wlroots' scene graph and an assertion that clients can make fail. To call
- * before there is a scene. false: wlroots is not there as a shared library.
+ * Puts itself between wlroots' scene graph and two of its mistakes: an assertion that clients can
+ * make fail, and what is behind a buffer that is opaque no longer. To call before there is a scene.
+ * false: wlroots is not there as a shared library.
  */
 bool scene_guard_init(void);
 

@@ -204,6 +204,25 @@ TEST(another_vm_does_not_shine_through) {
 	desk_finish(&desk);
 }
 
+/* wlroots does not look again at what an opaque buffer hid when one with alpha takes its place. */
+TEST(a_window_that_becomes_transparent_shows_its_own_backing) {
+	struct desk desk;
+	struct app app;
+	struct app_window window;
+	desk_init(&desk);
+	app_connect(&app, &desk, "work");
+	app_window_create(&window, &app);
+	app_window_show(&window, 300, 200, RED);
+	desk_look(&desk);
+	app_paint(&app, window.surface, 300, 200, 0);
+	app_roundtrip(&app);
+	struct window *server_window = app_window_server(&window);
+	desk_look(&desk);
+	EXPECT_INT(desk_count(&desk, DESK_WORK, &server_window->box, true), 300 * 200);
+	app_disconnect(&app);
+	desk_finish(&desk);
+}
+
 TEST(popups_are_framed_and_clipped) {
 	struct desk desk;
 	struct app app;
