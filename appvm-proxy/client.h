@@ -49,6 +49,7 @@ struct client {
 	struct id_pool buffer_ids; // LINK_BUFFER_ID_START..LINK_BUFFER_ID_END
 
 	struct pace pace;
+	uint32_t n_commits; // of all surfaces
 	uint32_t n_tree_changes; // subsurfaces that became desynchronized or lost their role
 
 	uint32_t window; // bytes that may still be sent

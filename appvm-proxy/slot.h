@@ -28,6 +28,7 @@ struct slot {
 	uint32_t format; // of wl_shm
 	enum slot_state state;
 	bool returning; // removed while free: delete_id is sure to come
+	uint32_t commit; // the client's n_commits when it was committed last
 	pixman_region32_t stale; // buffer coordinates; what an earlier frame left there
 };
 

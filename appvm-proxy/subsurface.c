@@ -4,6 +4,7 @@
 #include <wayland-server-protocol.h>
 
 #include "appvm-proxy/client.h"
+#include "appvm-proxy/slot.h"
 #include "appvm-proxy/surface.h"
 
 #define MAX_DEPTH 64 // also ends the loops that a hostile application makes
@@ -55,8 +56,29 @@ bool subsurface_keeps(const struct surface *surface) {
 	       surface->client->n_tree_changes == kept->n_tree_changes;
 }
 
+bool subsurface_returns(const struct surface *surface, const struct slot *slot) {
+	const struct surface *committer = surface_committer(surface);
+	if (committer == NULL) {
+		return false;
+	}
+	uint32_t commit = slot->commit;
+	for (; surface != committer; surface = surface->parent) {
+		// Desynchronized below a synchronized one: compositors differ in when it is shown.
+		if (!surface->synchronized ||
+				(int32_t)(surface->parent->last_commit - commit) <= 0) {
+			return false;
+		}
+		commit = surface->parent->last_commit;
+	}
+	return true;
+}
+
 void subsurface_note_commit(struct surface *surface, struct slot *slot) {
 	surface->n_commits++;
+	surface->last_commit = ++surface->client->n_commits;
+	if (slot != NULL) {
+		slot->commit = surface->last_commit;
+	}
 	if (slot == NULL && subsurface_keeps(surface)) {
 		return;
 	}

@@ -122,6 +122,21 @@ static enum request_result surface_refuse_memory(struct client *client) {
 	return REQUEST_ENDED;
 }
 
+static int surface_count_returning(const struct surface *surface, const struct wl_list *slots) {
+	int n = 0;
+	const struct slot *slot;
+	wl_list_for_each (slot, slots, link) {
+		n += slot->returning || subsurface_returns(surface, slot);
+	}
+	return n;
+}
+
+/* More than what comes back by itself is left to the VM's limit of shared memory. */
+static bool surface_should_wait(const struct surface *surface) {
+	return surface_count_returning(surface, &surface->slots) >= LIMIT_SLOTS_PER_SURFACE ||
+	       surface_count_returning(surface, &surface->removed) >= LIMIT_SLOTS_PER_SURFACE;
+}
+
 /* REQUEST_FORWARD: surface->filling is the slot for this commit. */
 static enum request_result surface_choose_slot(struct surface *surface) {
 	struct slot *slot = NULL;
@@ -132,15 +147,13 @@ static enum request_result surface_choose_slot(struct surface *surface) {
 			surface_remove_slots(surface);
 		}
 	}
-	int limit = keeps ? LIMIT_SLOTS_KEPT : LIMIT_SLOTS_PER_SURFACE;
 	if (keeps && surface->kept.slot != NULL) { // nobody has seen it
 		slot = surface->kept.slot;
 	} else {
 		slot = slot_choose(&surface->slots, surface->buffer);
 	}
 	if (slot == NULL) {
-		if (wl_list_length(&surface->slots) >= limit ||
-				wl_list_length(&surface->removed) >= limit) {
+		if (surface_should_wait(surface)) {
 			client_set_stall(surface->client, CLIENT_STALL_SLOT);
 			return REQUEST_STALL;
 		}

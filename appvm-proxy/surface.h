@@ -42,6 +42,7 @@ struct surface {
 	struct wl_list sibling; // parent->children; own when there is none
 	bool synchronized; // by itself; so it is when an ancestor is
 	uint32_t n_commits;
+	uint32_t last_commit; // the client's n_commits at the last one
 	struct surface_kept kept;
 
 	struct damage_geometry geometry; // but for the buffer's size

@@ -53,8 +53,8 @@
 
 /* Pixels. */
 #define LIMIT_BUFFER_SIDE_PX 16384 /* [app] width and height */
-#define LIMIT_SLOTS_PER_SURFACE 3 /* [stall] places of one surface: shown, next, being filled */
-#define LIMIT_SLOTS_KEPT 32 /* [stall] the same while nothing of it can be shown */
+/* [stall] places of one surface that come back: shown, next, being filled */
+#define LIMIT_SLOTS_PER_SURFACE 3
 #define LIMIT_ARENAS_PER_LINK 256 /* [link] */
 #define LIMIT_BUFFERS_PER_LINK 4096 /* [app] wl_buffer and wl_shm_pool objects of one VM, dmabufs */
 #define LIMIT_FDS_PER_OBJECT 4 /* [app] dmabufs of one buffer: it has so many planes */

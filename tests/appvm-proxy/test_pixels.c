@@ -291,6 +291,61 @@ TEST(another_size_gets_new_slots_and_the_old_places_wait_for_delete_id)
 	finish();
 }
 
+enum {
+	SUBCOMPOSITOR = BUFFER + 1,
+	PARENT,
+	SUBSURFACE,
+	SMALL,
+};
+
+/* The surface becomes a subsurface of PARENT; SMALL is a buffer of another size. */
+static void make_subsurface(void) {
+	app_request(&app, wire_registry_interface, APP_REGISTRY, 0, 3, "wl_subcompositor", 1,
+			SUBCOMPOSITOR);
+	const struct wire_interface *compositor = wire_interface_find("wl_compositor", 13);
+	app_request(&app, compositor, APP_COMPOSITOR, 0, PARENT);
+	const struct wire_interface *subcompositor = wire_interface_find("wl_subcompositor", 16);
+	app_request(&app, subcompositor, SUBCOMPOSITOR, 1, SUBSURFACE, APP_SURFACE, PARENT);
+	app_request(&app, wire_shm_pool_interface, POOL, POOL_CREATE_BUFFER, SMALL, 0, WIDTH / 2,
+			HEIGHT, STRIDE, XRGB8888);
+}
+
+/* The compositor keeps each of them until the parent commits. */
+TEST(a_synchronized_subsurface_never_waits_for_its_own_next_request)
+{
+	setup(ARENA);
+	make_subsurface();
+	for (int i = 0; i < 50; i++) {
+		app_request(&app, wire_surface_interface, APP_SURFACE, SURFACE_ATTACH,
+				i % 2 == 0 ? BUFFER : SMALL, 0, 0);
+		app_request_bare(&app, APP_SURFACE, SURFACE_COMMIT);
+		expect_attach();
+	}
+	EXPECT_INT(bench_count(&bench, LINK_BUFFER_NEW), 50);
+	finish();
+}
+
+TEST(a_synchronized_subsurface_waits_for_a_release_once_its_parent_committed)
+{
+	setup(ARENA);
+	make_subsurface();
+	uint32_t id = 0;
+	for (int i = 0; i < LIMIT_SLOTS_PER_SURFACE; i++) {
+		attach_and_commit();
+		id = expect_attach();
+		app_request_bare(&app, PARENT, SURFACE_COMMIT);
+	}
+	attach_and_commit();
+	app_request(&app, wire_display_interface, APP_DISPLAY, 0, SMALL + 1);
+	for (int i = 0; i < 20; i++) {
+		wl_event_loop_dispatch(bench.loop, 0);
+	}
+	EXPECT_INT(bench_count(&bench, LINK_BUFFER_NEW), LIMIT_SLOTS_PER_SURFACE);
+	send_release(id);
+	EXPECT_INT(expect_attach(), id);
+	finish();
+}
+
 TEST(slots_are_removed_with_their_surface)
 {
 	setup(ARENA);
