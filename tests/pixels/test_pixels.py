@@ -14,7 +14,7 @@ WAYS = {
 }
 COLORS = {'handover': '#1b7f3b', 'arena': '#2a5bd7', 'inline': '#c9a227'}
 FIRST = int(os.environ.get('ISTHMUS_PIXELS_FIRST', '1'))
-COUNT = int(os.environ.get('ISTHMUS_PIXELS_COUNT', '34'))
+COUNT = int(os.environ.get('ISTHMUS_PIXELS_COUNT', '80'))
 
 class Pixels(Case):
     def test_random_programs_look_the_same_over_every_way(self):
