@@ -13,6 +13,7 @@
 #include "appvm-proxy/copy.h"
 #include "appvm-proxy/proxy.h"
 #include "appvm-proxy/spawn.h"
+#include "bridge/turn.h"
 #include "common/log.h"
 #include "common/notify.h"
 #include "transport/transport.h"
@@ -48,6 +49,7 @@ struct program {
 	struct vmset *vmset;
 	const struct vmset_vm *vm;
 	struct wl_event_loop *loop;
+	struct turn *turn; // of the loop
 	struct wl_event_source *signals[3];
 	struct transport *transport;
 	struct proxy *proxy;
@@ -234,7 +236,8 @@ static bool program_start(struct program *program) {
 	spawn_init();
 	raise_descriptor_limit();
 	program->loop = wl_event_loop_create();
-	if (program->loop == NULL || !copy_init() || !program_add_signals(program)) {
+	program->turn = program->loop != NULL ? turn_of_loop(program->loop) : NULL;
+	if (program->turn == NULL || !copy_init() || !program_add_signals(program)) {
 		log_errno("cannot start");
 		return false;
 	}
@@ -285,7 +288,7 @@ int main(int argc, char *argv[]) {
 	if (program_start(&program)) {
 		notify_service_manager("READY=1");
 		while (!program.done) {
-			wl_event_loop_dispatch(program.loop, -1);
+			turn_dispatch(program.turn);
 		}
 		notify_service_manager("STOPPING=1");
 	}

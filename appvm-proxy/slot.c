@@ -206,6 +206,26 @@ static struct shm_rect slot_next_piece(const struct slot *slot) {
 	return rect;
 }
 
+static void slot_drop_piece(struct slot *slot, const struct shm_rect *rect) {
+	int n_rects;
+	pixman_box32_t box = pixman_region32_rectangles(&slot->stale, &n_rects)[0];
+	if (n_rects == 1 && rect->width == (uint32_t)(box.x2 - box.x1)) {
+		// The usual case, without what a subtraction would allocate.
+		box.y1 += (int)rect->height;
+		if (box.y1 < box.y2) {
+			pixman_region32_reset(&slot->stale, &box);
+		} else {
+			pixman_region32_clear(&slot->stale);
+		}
+		return;
+	}
+	pixman_region32_t sent;
+	pixman_region32_init_rect(
+			&sent, (int)rect->x, (int)rect->y, rect->width, rect->height);
+	pixman_region32_subtract(&slot->stale, &slot->stale, &sent);
+	pixman_region32_fini(&sent);
+}
+
 static enum slot_fill_result slot_send_piece(struct slot *slot, struct shm_buffer *buffer) {
 	struct client *client = slot->client;
 	struct shm_rect rect = slot_next_piece(slot);
@@ -226,10 +246,7 @@ static enum slot_fill_result slot_send_piece(struct slot *slot, struct shm_buffe
 		memset(body, 0, bytes); // the frame is part of the queue already
 		return SLOT_FILL_FAILED;
 	}
-	pixman_region32_t sent;
-	pixman_region32_init_rect(&sent, (int)rect.x, (int)rect.y, rect.width, rect.height);
-	pixman_region32_subtract(&slot->stale, &slot->stale, &sent);
-	pixman_region32_fini(&sent);
+	slot_drop_piece(slot, &rect);
 	return SLOT_FILL_DONE;
 }
 

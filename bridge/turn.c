@@ -16,12 +16,18 @@ struct turn {
 	int again_fd; // readable: there are tasks in next
 	struct wl_event_source *source;
 	struct wl_event_loop *loop;
-	struct wl_event_source *idle; // NULL: nothing is deferred
+	bool driven; // by turn_dispatch(), so that no idle source is needed
+	struct wl_event_source *idle; // NULL: nothing is deferred, or driven
 	struct wl_listener loop_destroy;
 };
 
+/* wl_list_empty() is a call into a library, here made several times for each message. */
+static bool is_empty(const struct wl_list *list) {
+	return list->next == list;
+}
+
 static void run_list(struct wl_list *list) {
-	while (!wl_list_empty(list)) {
+	while (!is_empty(list)) {
 		struct turn_task *task = wl_container_of(list->next, task, link);
 		turn_task_cancel(task);
 		task->run(task);
@@ -30,7 +36,7 @@ static void run_list(struct wl_list *list) {
 
 static bool run_first_stage(struct turn *turn) {
 	for (int i = 0; i < TURN_STAGES; i++) {
-		if (!wl_list_empty(&turn->stages[i])) {
+		if (!is_empty(&turn->stages[i])) {
 			run_list(&turn->stages[i]);
 			return true;
 		}
@@ -38,10 +44,35 @@ static bool run_first_stage(struct turn *turn) {
 	return false;
 }
 
-void turn_run(struct turn *turn) {
+/* Whether there was anything. */
+static bool run_stages(struct turn *turn) {
+	bool any = false;
 	// A later stage may fill an earlier one again.
 	while (run_first_stage(turn)) {
+		any = true;
 	}
+	return any;
+}
+
+void turn_run(struct turn *turn) {
+	run_stages(turn);
+}
+
+/* Tasks may add idle sources, which may defer tasks. */
+static void settle(struct turn *turn) {
+	while (run_stages(turn)) {
+		wl_event_loop_dispatch_idle(turn->loop);
+	}
+}
+
+int turn_dispatch(struct turn *turn) {
+	turn->driven = true;
+	// What comes from outside of the loop must not wait with it.
+	wl_event_loop_dispatch_idle(turn->loop);
+	settle(turn);
+	int result = wl_event_loop_dispatch(turn->loop, -1);
+	settle(turn);
+	return result;
 }
 
 static int turn_handle_event(int fd, uint32_t mask, void *data) {
@@ -74,7 +105,7 @@ static int turn_handle_lazy(void *data) {
 	wl_list_init(&turn->old);
 	wl_list_insert_list(&turn->old, &turn->young);
 	wl_list_init(&turn->young);
-	if (!wl_list_empty(&turn->old)) {
+	if (!is_empty(&turn->old)) {
 		turn_arm_lazy(turn);
 	}
 	run_list(&now);
@@ -164,7 +195,7 @@ static bool is_deferred(struct turn_task *task) {
 	if (task->lazy) {
 		turn_task_cancel(task);
 	}
-	return task->link.next != &task->link; // wl_list_empty() is a call, here once per message
+	return turn_task_deferred(task);
 }
 
 void turn_defer(struct turn *turn, enum turn_stage stage, struct turn_task *task) {
@@ -174,13 +205,13 @@ void turn_defer(struct turn *turn, enum turn_stage stage, struct turn_task *task
 	wl_list_insert(turn->stages[stage].prev, &task->link);
 	// Not wl_event_source_check(): what is deferred by another idle source, before the loop
 	// waits, would wait with it.
-	if (turn->idle == NULL) {
+	if (!turn->driven && turn->idle == NULL) {
 		turn->idle = wl_event_loop_add_idle(turn->loop, turn_handle_idle, turn);
 	}
 }
 
 void turn_defer_lazy(struct turn *turn, struct turn_task *task) {
-	if (!wl_list_empty(&task->link)) {
+	if (turn_task_deferred(task)) {
 		return;
 	}
 	task->lazy = true;

@@ -10,7 +10,8 @@ struct wl_event_loop;
 /*
  * Work for the end of the event loop's turn, so that everything one wake-up caused leaves in one
  * write. Unlike idle sources alone it has two stages: sockets first, links last, because flushing a
- * socket may still produce a frame; and it costs one idle source per turn, not one per task.
+ * socket may still produce a frame; and it costs one idle source per turn, not one per task. An
+ * idle source is an allocation: a program's main loop is turn_dispatch(), which needs none.
  */
 struct turn;
 
@@ -32,6 +33,10 @@ struct turn *turn_of_loop(struct wl_event_loop *loop);
 void turn_task_init(struct turn_task *task, void (*run)(struct turn_task *task));
 /* Legal in any state after init. */
 void turn_task_cancel(struct turn_task *task);
+/* Whether it is yet to run. */
+static inline bool turn_task_deferred(const struct turn_task *task) {
+	return task->link.next != &task->link;
+}
 
 /*
  * Runs task once, after the sources that are ready now and before the loop waits again. Does
@@ -53,6 +58,13 @@ void turn_defer_lazy(struct turn *turn, struct turn_task *task);
  * for work that is cut into pieces.
  */
 void turn_defer_next(struct turn *turn, struct turn_task *task);
+
+/*
+ * Waits for sources that are ready, runs them, and then all that is deferred: what
+ * wl_event_loop_dispatch() is without tasks, with the same result. Once a loop was run by it, only
+ * it may run that loop, since tasks would wait for ever otherwise.
+ */
+int turn_dispatch(struct turn *turn);
 
 /* Runs what is deferred for this turn at once. */
 void turn_run(struct turn *turn);

@@ -30,6 +30,8 @@ struct wlconn {
 	struct turn *turn;
 	struct turn_task flush_task;
 	struct turn_task offer_task; // offers what is in the buffer after a resume
+	struct turn_task trim_task;
+	uint64_t trim_mark; // written_total when trim_task was deferred
 	bool *destroyed; // set by wlconn_destroy() while a handler runs
 
 	struct fifo in;
@@ -175,6 +177,21 @@ static void run_flush(struct turn_task *task) {
 	wlconn_flush(conn);
 }
 
+/* Not at each flush: who sends much would have a block allocated for each burst. */
+static void trim_later(struct wlconn *conn) {
+	conn->trim_mark = conn->written_total;
+	turn_defer_lazy(conn->turn, &conn->trim_task);
+}
+
+static void run_trim(struct turn_task *task) {
+	struct wlconn *conn = wl_container_of(task, conn, trim_task);
+	if (fifo_size(&conn->out) > 0 || conn->written_total != conn->trim_mark) {
+		trim_later(conn);
+	} else {
+		fifo_trim(&conn->out);
+	}
+}
+
 static void run_offer(struct turn_task *task) {
 	struct wlconn *conn = wl_container_of(task, conn, offer_task);
 	offer(conn);
@@ -194,6 +211,7 @@ struct wlconn *wlconn_create(struct wl_event_loop *loop, int fd, size_t max_queu
 	fifo_init(&conn->out, max_queue_bytes);
 	turn_task_init(&conn->flush_task, run_flush);
 	turn_task_init(&conn->offer_task, run_offer);
+	turn_task_init(&conn->trim_task, run_trim);
 	conn->turn = turn_of_loop(loop);
 	if (conn->turn == NULL || !fd_set_nonblocking(fd, true)) {
 		goto error_conn;
@@ -219,6 +237,7 @@ void wlconn_destroy(struct wlconn *conn) {
 	}
 	turn_task_cancel(&conn->flush_task);
 	turn_task_cancel(&conn->offer_task);
+	turn_task_cancel(&conn->trim_task);
 	if (conn->source != NULL) {
 		wl_event_source_remove(conn->source);
 	}
@@ -387,7 +406,9 @@ void wlconn_flush(struct wlconn *conn) {
 	}
 	update_source(conn);
 	if (fifo_size(&conn->out) == 0) {
-		fifo_trim(&conn->out);
+		if (fifo_is_large(&conn->out) && !turn_task_deferred(&conn->trim_task)) {
+			trim_later(conn);
+		}
 		if (conn->impl->drained != NULL) {
 			call(conn, conn->impl->drained);
 		}

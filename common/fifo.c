@@ -84,8 +84,12 @@ void fifo_consume(struct fifo *fifo, size_t size) {
 	}
 }
 
+bool fifo_is_large(const struct fifo *fifo) {
+	return fifo->capacity > FIFO_KEEP_BYTES;
+}
+
 void fifo_trim(struct fifo *fifo) {
-	if (fifo_size(fifo) == 0 && fifo->capacity > FIFO_KEEP_BYTES) {
+	if (fifo_size(fifo) == 0 && fifo_is_large(fifo)) {
 		fifo_finish(fifo);
 	}
 }

@@ -44,6 +44,9 @@ bool fifo_push(struct fifo *fifo, const void *bytes, size_t size);
 /* Drops size bytes from the front; size <= fifo_size(). */
 void fifo_consume(struct fifo *fifo, size_t size);
 
+/* Whether fifo_trim() would give the block back, were the queue empty. */
+bool fifo_is_large(const struct fifo *fifo);
+
 /*
  * Gives the block back when the queue is empty and the block is large: an idle client holds no
  * memory.

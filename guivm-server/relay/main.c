@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <wayland-server-core.h>
 
+#include "bridge/turn.h"
 #include "common/limits.h"
 #include "common/log.h"
 #include "guivm-server/relay/relay.h"
@@ -174,8 +175,13 @@ static int handle_signal(int signal_number, void *data) {
 }
 
 static bool run(struct relay *relay) {
+	struct turn *turn = turn_of_loop(relay->loop);
+	if (turn == NULL) {
+		log_errno("event loop");
+		return false;
+	}
 	while (!relay->stopping) {
-		if (wl_event_loop_dispatch(relay->loop, -1) < 0 && errno != EINTR) {
+		if (turn_dispatch(turn) < 0 && errno != EINTR) {
 			log_errno("event loop");
 			return false;
 		}
