@@ -179,7 +179,11 @@ bool window_commit_frame(struct window *window, uint32_t number) {
 	} else if (buffer->buffer == NULL) {
 		buffer_init(bench, buffer);
 	}
-	draw(bench, buffer, number);
+	if (bench->draw != NULL) {
+		bench->draw(window, buffer->pixels, number);
+	} else {
+		draw(bench, buffer, number);
+	}
 	wl_surface_attach(window->surface, buffer->buffer, 0, 0);
 	wl_surface_damage_buffer(window->surface, (bench->width - bench->damage_width) / 2,
 			(bench->height - bench->damage_height) / 2, bench->damage_width,

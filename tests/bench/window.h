@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <wayland-client.h>
 
-/* Windows of a measured client: plain libwayland, drawn by memset, to cost little. */
+/* Windows of a measured client: plain libwayland, drawn by memset (unless told), to cost little. */
 
 #define MAX_WINDOWS 64
 #define BUFFERS_PER_WINDOW 3
@@ -39,6 +39,8 @@ struct bench {
 	int width, height, damage_width, damage_height;
 	int n_windows;
 	bool buffer_per_frame;
+	/* Fills the whole buffer for that frame number; NULL: rows of one colour where damaged. */
+	void (*draw)(struct window *window, uint32_t *pixels, uint32_t number);
 	uint32_t count;
 	struct window windows[MAX_WINDOWS];
 	uint32_t frames; // done

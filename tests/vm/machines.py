@@ -3,6 +3,7 @@
 
 What scripts/vm/qemu.py does, and what a test needs besides: the GUI VM's screen, its input devices.
 """
+import collections
 import json
 import os
 import shlex
@@ -24,6 +25,7 @@ class Desktop(qemu.Machines):
 
     def __init__(self, vms, **options):
         super().__init__(vms, BUILD, **options)
+        self.screens = 0
 
     def start(self):
         super().start()
@@ -49,19 +51,23 @@ class Desktop(qemu.Machines):
         """What the GUI VM's own screen shows, by QMP."""
         path = f'{self.dir}/screen.png'
         self.gui.qmp('screendump', filename=path, format='png')
-        kept = os.environ.get('ISTHMUS_VM_SCREEN')
+        kept = os.environ.get('ISTHMUS_KEEP_SCREENSHOTS')
         if kept:
-            shutil.copyfile(path, kept)
+            self.screens += 1
+            shutil.copyfile(path, f'{kept}/{self.screens:04}.png')
         return Image(path)
 
     def windows(self):
         return [desktop.Window(fields) for fields in json.loads(self.ctl('windows', '--json'))]
 
+    def window(self, number):
+        return next(window for window in self.windows() if window.id == number)
+
     def until_colors(self, what, condition):
         """condition gets how often each colour is on the screen."""
         def look():
             image = self.screenshot()
-            return image if condition(image.colors((0, 0, image.width, image.height))) else None
+            return image if condition(colors(image)) else None
         return self.until(what, look)
 
     def until(self, what, condition):
@@ -70,18 +76,68 @@ class Desktop(qemu.Machines):
             result = condition()
             if result:
                 return result
+            desktop.select_wait(0.05)
         raise AssertionError(f'no {what}')
 
     def send(self, *events):
         self.gui.qmp('input-send-event', events=list(events))
 
-    def click(self, x, y):
-        self.send(*({'type': 'abs', 'data': {'axis': axis, 'value': at * 32767 // size}}
+    def move(self, x, y):
+        self.send(*({'type': 'abs', 'data': {'axis': axis, 'value': -(-at * 32767 // size)}}
                     for axis, at, size in (('x', x, self.size[0]), ('y', y, self.size[1]))))
+
+    def click(self, x, y):
+        self.move(x, y)
         for down in (True, False):
             self.send({'type': 'btn', 'data': {'button': 'left', 'down': down}})
 
+    def key(self, key, down):
+        self.send({'type': 'key', 'data': {'key': {'type': 'qcode', 'data': key}, 'down': down}})
+
     def type(self, *keys):
         for key in keys:
-            for down in (True, False):
-                self.send({'type': 'key', 'data': {'key': {'type': 'qcode', 'data': key}, 'down': down}})
+            self.key(key, True)
+            self.key(key, False)
+
+
+def colors(image):
+    """How often each colour is on the screen."""
+    pixels = collections.Counter(memoryview(image.data).cast('I'))
+    found = collections.Counter()
+    for pixel, count in pixels.items():
+        found[pixel >> 16 & 255, pixel >> 8 & 255, pixel & 255] += count
+    return found
+
+
+class Picture:
+    """What isthmus-test-window draws."""
+
+    def __init__(self, width, height, seed, square=None):
+        self.width = width
+        self.height = height
+        self.seed = seed
+        self.square = square
+
+    def row(self, y, width):
+        """The first pixels of a row, as three strings of bytes: blue, green, red."""
+        row = [bytearray(((x ^ y) + self.seed * 101) & 255 for x in range(width)),
+               bytearray([(y * 11 + self.seed * 59) & 255]) * width,
+               bytearray((x * 7 + self.seed * 37) & 255 for x in range(width))]
+        if self.square is not None and -8 <= y - self.square[1] < 8:
+            for channel in row:
+                for x in range(max(0, self.square[0] - 8), min(width, self.square[0] + 8)):
+                    channel[x] = 255
+        return row
+
+    def difference(self, image, x, y):
+        """The first pixel in which the screen differs, the window's content being at (x, y); or None."""
+        width = min(self.width, image.width - x)
+        for j in range(min(self.height, image.height - y)):
+            start = (y + j) * image.stride + x * 4
+            line = image.data[start:start + width * 4]
+            expected = self.row(j, width)
+            if any(line[channel::4] != expected[channel] for channel in range(3)):
+                at = next(i for i in range(width) if tuple(line[i * 4:i * 4 + 3]) != tuple(
+                    channel[i] for channel in expected))
+                return at, j, tuple(line[at * 4:at * 4 + 3]), tuple(channel[at] for channel in expected)
+        return None
