@@ -12,6 +12,7 @@
 #include "appvm-proxy/shm.h"
 #include "appvm-proxy/slot.h"
 #include "appvm-proxy/surface.h"
+#include "common/shm_format.h"
 #include "protocol/link.h"
 
 /* Slots of an object other than a surface, such as an icon: they live as long as it does. */

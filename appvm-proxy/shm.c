@@ -13,6 +13,7 @@
 #include "appvm-proxy/client.h"
 #include "appvm-proxy/copy.h"
 #include "common/fd.h"
+#include "common/shm_format.h"
 #include "protocol/link.h"
 
 bool shm_fd_is_memory(int fd) {

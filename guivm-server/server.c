@@ -6,6 +6,9 @@
 #include <unistd.h>
 #include <wlr/backend.h>
 #include <wlr/backend/headless.h>
+#include <wlr/backend/multi.h>
+#include <wlr/backend/wayland.h>
+#include <wlr/backend/x11.h>
 #include <wlr/render/allocator.h>
 #include <wlr/render/pixman.h>
 #include <wlr/render/wlr_renderer.h>
@@ -17,6 +20,7 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "guivm-server/activation.h"
+#include "guivm-server/arena.h"
 #include "guivm-server/background.h"
 #include "guivm-server/bell.h"
 #include "guivm-server/constraints.h"
@@ -151,12 +155,33 @@ static bool server_init_backend(struct server *server, const struct server_optio
 	return true;
 }
 
+static void backend_find_nested(struct wlr_backend *backend, void *data) {
+	bool *nested = data;
+	*nested = *nested || wlr_backend_is_wl(backend) || wlr_backend_is_x11(backend);
+}
+
+/* Inside another desktop a fullscreen window's buffer would be handed to that: a VM's memory, of a
+ * kind that it may not be able to map, which ends us. */
+static struct wlr_scene *create_scene(struct wlr_backend *backend) {
+	static const char variable[] = "WLR_SCENE_DISABLE_DIRECT_SCANOUT";
+	bool nested = false;
+	if (wlr_backend_is_multi(backend)) {
+		wlr_multi_for_each_backend(backend, backend_find_nested, &nested);
+	}
+	bool set = nested && getenv(variable) == NULL && setenv(variable, "1", 1) == 0;
+	struct wlr_scene *scene = wlr_scene_create();
+	if (set) {
+		unsetenv(variable);
+	}
+	return scene;
+}
+
 static bool server_init_scene(struct server *server) {
 	if (!scene_guard_init()) {
 		return false;
 	}
 	server->output_layout = wlr_output_layout_create(server->display);
-	server->scene = wlr_scene_create();
+	server->scene = create_scene(server->backend);
 	if (server->output_layout == NULL || server->scene == NULL) {
 		return false;
 	}
@@ -178,6 +203,12 @@ static bool server_init_scene(struct server *server) {
 		}
 	}
 	return server->scene_layout != NULL && background_create(server);
+}
+
+static bool server_init_arenas(struct server *server) {
+	const struct wlr_drm_format_set *formats =
+			wlr_renderer_get_texture_formats(server->renderer, WLR_BUFFER_CAP_DATA_PTR);
+	return formats != NULL && arenas_create(server->display, server->vms, formats);
 }
 
 static bool server_init_input(struct server *server) {
@@ -238,8 +269,8 @@ bool server_init(struct server *server, const struct server_options *options) {
 	if (!server_init_backend(server, options)) {
 		goto error;
 	}
-	if (!server_init_scene(server) || !globals_create(server) || !server_init_input(server) ||
-			!server_init_shells(server)) {
+	if (!server_init_scene(server) || !server_init_arenas(server) || !globals_create(server) ||
+			!server_init_input(server) || !server_init_shells(server)) {
 		log_error("out of memory");
 		goto error;
 	}

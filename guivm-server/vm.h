@@ -36,6 +36,7 @@ struct vm {
 	uint32_t relay_restarts;
 	uint32_t n_clients; // connections of applications
 	uint32_t n_surfaces; // wl_surfaces of all of them
+	uint32_t n_arena_objects; // isthmus_arena_v1 and wl_buffers over them
 
 	struct process *relay, *start; // NULL: does not run
 	struct wl_client *manager; // the relay's own connection, or NULL
@@ -60,6 +61,7 @@ struct vms {
 	char *path; // NULL: none, and no reload
 	struct wl_list list; // vm.link
 	struct wl_global *relay_global; // isthmus_relay_v1
+	struct wl_global *arena_global; // isthmus_arena_manager_v1; NULL: none is offered
 	struct wl_list foreigns; // foreign.link: domains' xdg-foreign globals
 	struct foreign *foreign_new; // whose globals are being made; NULL: none's
 	struct wl_list finished_launches; // vm_launch.link: about to be told
@@ -147,7 +149,8 @@ void vm_launch_forget(struct vm_launch *launch);
 
 /*
  * For wl_display_set_global_filter(), which vms_create() calls: a VM's applications see the
- * allow-list only, a relay's manager connection only isthmus_relay_v1, local clients all but that.
+ * allow-list only and, for their relay, isthmus_arena_manager_v1; a relay's manager connection only
+ * isthmus_relay_v1; local clients all but these two.
  */
 bool vms_global_filter(const struct wl_client *client, const struct wl_global *global, void *data);
 

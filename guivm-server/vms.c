@@ -24,6 +24,9 @@ bool vms_global_filter(const struct wl_client *client, const struct wl_global *g
 	if (global == vms->relay_global) {
 		return vm != NULL && vm->manager == client;
 	}
+	if (global == vms->arena_global) {
+		return vm != NULL && vm->manager != client;
+	}
 	if (foreign_is_global(vms, global)) {
 		return foreign_permits(vms, global, vm != NULL ? vm->config->name : "") &&
 				(vm == NULL || vm->manager != client);

@@ -34,7 +34,7 @@ struct wire_arg {
 /* What a descriptor in a message is. Known from interface and opcode, never guessed. */
 enum wire_fd_kind {
 	WIRE_FD_NONE = 0, // the message carries no descriptor; the generator sees to it
-	WIRE_FD_POOL, // wl_shm.create_pool: pixel memory
+	WIRE_FD_POOL, // wl_shm.create_pool, isthmus_arena_manager_v1.create_arena: pixel memory
 	WIRE_FD_FILE, // contents travel, a sealed memfd at the other end (size argument or fstat)
 	WIRE_FD_PIPE, // the write end of a pipe: bytes flow against the descriptor's direction
 	WIRE_FD_DMABUF, // GPU memory: only a local transport can pass it
@@ -137,5 +137,7 @@ extern const struct wire_interface *const wire_shm_interface;
 extern const struct wire_interface *const wire_shm_pool_interface;
 extern const struct wire_interface *const wire_buffer_interface;
 extern const struct wire_interface *const wire_surface_interface;
+extern const struct wire_interface *const wire_arena_manager_interface;
+extern const struct wire_interface *const wire_arena_interface;
 
 #endif

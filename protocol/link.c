@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/checked.h"
+#include "common/shm_format.h"
 #include "protocol/wire.h"
 
 static_assert(sizeof(struct link_header) == 16, "as on the wire");

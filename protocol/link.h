@@ -248,8 +248,4 @@ struct link_pong link_frame_pong(const struct link_frame *frame);
  * wire_parse_header() returns WIRE_OK at the start of each. */
 const uint8_t *link_frame_wayland(const struct link_frame *frame, size_t *size);
 
-/* Bytes per pixel of a wl_shm format, 0 when it is not one with one plane and whole bytes per pixel
- * (such a buffer is refused). */
-uint32_t shm_format_bytes_per_pixel(uint32_t untrusted_format);
-
 #endif

@@ -9,6 +9,7 @@
 #include "guivm-server/relay/buffers.h"
 #include "guivm-server/relay/client.h"
 #include "guivm-server/relay/relay.h"
+#include "guivm-server/relay/upstream.h"
 
 struct arena_list *arena_list_create(uint64_t max_inline_bytes) {
 	struct arena_list *list = calloc(1, sizeof(*list));
@@ -51,6 +52,13 @@ static const char *map_error_text(int error) {
 	}
 }
 
+bool arena_fits_pool(const struct arena *arena) {
+	// Of a large memfd, buffers lie in what a pool can cover (buffers.c).
+	bool reachable = arena->mapping.offset == 0 ||
+			 arena->mapping.offset <= INT32_MAX - (int64_t)arena->size;
+	return reachable && arena->mapping.writable;
+}
+
 static void handle_add(struct relay *relay, const struct link_frame *frame) {
 	uint32_t untrusted_id = frame->header.arg;
 	struct link_arena untrusted_arena = link_frame_arena(frame);
@@ -68,11 +76,8 @@ static void handle_add(struct relay *relay, const struct link_frame *frame) {
 				"arena %u: %s", untrusted_id, map_error_text(error));
 		return;
 	}
-	// The pool covers the memory from its start, as wl_shm has no offset for one. Of a large
-	// memfd, buffers lie in what it can cover (buffers.c).
-	bool reachable = arena->mapping.offset == 0 ||
-			 arena->mapping.offset <= INT32_MAX - (int64_t)untrusted_arena.size;
-	if (!reachable || !arena->mapping.writable) {
+	arena->size = untrusted_arena.size;
+	if (!upstream_maps_arenas(relay->upstream) && !arena_fits_pool(arena)) {
 		pages_unmap(relay->pages, &arena->mapping);
 		link_fail(relay->link, LINK_BYE_INTERNAL,
 				"arena %u: memory that the compositor cannot map", untrusted_id);
@@ -80,7 +85,6 @@ static void handle_add(struct relay *relay, const struct link_frame *frame) {
 	}
 	arena->live = true;
 	arena->n_buffers = 0;
-	arena->size = untrusted_arena.size;
 }
 
 static void handle_remove(struct relay *relay, const struct link_frame *frame) {

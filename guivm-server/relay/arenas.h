@@ -36,6 +36,10 @@ void arena_list_destroy(struct arena_list *list, struct pages *pages);
 /* A live arena or NULL. Any id is legal input. */
 struct arena *arena_list_find(struct arena_list *list, uint32_t untrusted_id);
 
+/* Whether a wl_shm_pool can reach it: a pool covers its memory from the start of the descriptor, as
+ * wl_shm has no offset for one, and is mapped for writing, too. */
+bool arena_fits_pool(const struct arena *arena);
+
 /* LINK_ARENA_ADD, LINK_ARENA_REMOVE. */
 void arena_list_handle_frame(struct relay *relay, const struct link_frame *frame);
 

@@ -13,6 +13,7 @@
 #include "bridge/link.h"
 #include "common/checked.h"
 #include "common/fd.h"
+#include "common/shm_format.h"
 #include "guivm-server/relay/client.h"
 #include "guivm-server/relay/relay.h"
 
@@ -24,10 +25,12 @@ enum {
 	DISPLAY_GET_REGISTRY = 1,
 	REGISTRY_BIND = 0,
 	SHM_CREATE_POOL = 0,
+	// isthmus_arena_v1 has the two requests of a wl_shm_pool, with the same arguments.
 	POOL_CREATE_BUFFER = 0,
 	DISPLAY_SYNC = 0,
 	POOL_DESTROY = 1,
 	BUFFER_DESTROY = 0,
+	ARENA_MANAGER_CREATE_ARENA = 1,
 };
 
 struct held_buffer {
@@ -57,7 +60,9 @@ struct buffer_list {
 	struct wl_list buffers; // struct held_buffer.link
 	uint64_t last_serial;
 	uint32_t shm; // relay id
-	uint32_t pools[LIMIT_ARENAS_PER_LINK]; // relay ids by arena id - 1; 0 none
+	uint32_t arena_manager; // relay id; 0: pools stand for arenas
+	// Relay ids by arena id - 1, of isthmus_arena_v1 or wl_shm_pool; 0 none.
+	uint32_t arenas[LIMIT_ARENAS_PER_LINK];
 	struct wl_event_source *orphan_timer;
 };
 
@@ -146,48 +151,72 @@ static void orphan(struct buffer_list *list, struct held_buffer *buffer) {
 	}
 }
 
+/* A relay id for an object of the relay's own; 0: the application was ended. */
+static uint32_t take_id(struct client *client, uint32_t own_id) {
+	uint32_t id = id_map_take(&client->ids, own_id);
+	if (id == 0) {
+		client_error(client, ID_MAP_DISPLAY, CLIENT_NO_MEMORY, "out of memory");
+	}
+	return id;
+}
+
+/* 0: the application was ended. */
+static uint32_t bind_global(struct client *client, uint32_t registry, uint32_t name,
+		const struct wire_interface *interface, uint32_t own_id) {
+	uint32_t id = take_id(client, own_id);
+	uint8_t message[LIMIT_WAYLAND_MESSAGE_BYTES];
+	if (id == 0) {
+		return 0;
+	}
+	size_t size = wire_build(message, registry, REGISTRY_BIND,
+			&wire_registry_interface->requests[REGISTRY_BIND], name, interface->name, 1,
+			id);
+	return client_queue(client, message, size, NULL, 0) ? id : 0;
+}
+
 /* The relay's own wl_shm on this connection: the application's may be gone, or a proxy's invention.
- */
-static uint32_t bind_shm(struct client *client) {
+ * And isthmus_arena_manager_v1 where it is offered. */
+static bool bind_globals(struct client *client, struct buffer_list *list) {
 	const struct global *global = global_list_find(&client->globals, wire_shm_interface);
 	if (global == NULL) {
 		client_error(client, ID_MAP_DISPLAY, CLIENT_INVALID_METHOD,
 				"a buffer without wl_shm");
-		return 0;
+		return false;
 	}
-	uint32_t registry = id_map_take(&client->ids, ID_MAP_OWN_REGISTRY);
-	uint32_t shm = registry != 0 ? id_map_take(&client->ids, ID_MAP_OWN_SHM) : 0;
-	if (shm == 0) {
-		client_error(client, ID_MAP_DISPLAY, CLIENT_NO_MEMORY, "out of memory");
-		return 0;
-	}
+	uint32_t registry = take_id(client, ID_MAP_OWN_REGISTRY);
 	uint8_t message[LIMIT_WAYLAND_MESSAGE_BYTES];
+	if (registry == 0) {
+		return false;
+	}
 	size_t size = wire_build(message, ID_MAP_DISPLAY, DISPLAY_GET_REGISTRY,
 			&wire_display_interface->requests[DISPLAY_GET_REGISTRY], registry);
 	if (!client_queue(client, message, size, NULL, 0)) {
-		return 0;
+		return false;
 	}
-	size = wire_build(message, registry, REGISTRY_BIND,
-			&wire_registry_interface->requests[REGISTRY_BIND], global->name,
-			wire_shm_interface->name, 1, shm);
-	return client_queue(client, message, size, NULL, 0) ? shm : 0;
+	list->shm = bind_global(
+			client, registry, global->name, wire_shm_interface, ID_MAP_OWN_SHM);
+	if (list->shm == 0 || client->arena_manager == 0) {
+		return list->shm != 0;
+	}
+	list->arena_manager = bind_global(client, registry, client->arena_manager,
+			wire_arena_manager_interface, ID_MAP_OWN_ARENA_MANAGER);
+	return list->arena_manager != 0;
 }
 
 static struct buffer_list *get_list(struct client *client) {
 	if (client->buffers != NULL) {
 		return client->buffers;
 	}
-	uint32_t shm = bind_shm(client);
-	if (shm == 0) {
-		return NULL;
-	}
 	struct buffer_list *list = calloc(1, sizeof(*list));
 	if (list == NULL) {
 		client_error(client, ID_MAP_DISPLAY, CLIENT_NO_MEMORY, "out of memory");
 		return NULL;
 	}
+	if (!bind_globals(client, list)) {
+		free(list);
+		return NULL;
+	}
 	list->client = client;
-	list->shm = shm;
 	wl_list_init(&list->buffers);
 	list->orphan_timer =
 			wl_event_loop_add_timer(client->relay->loop, handle_orphan_timer, list);
@@ -195,14 +224,21 @@ static struct buffer_list *get_list(struct client *client) {
 	return list;
 }
 
+/* -1: the application was ended. */
+static int duplicate(struct client *client, int fd) {
+	int owned_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (owned_fd < 0) {
+		client_error(client, ID_MAP_DISPLAY, CLIENT_NO_MEMORY, "out of descriptors");
+	}
+	return owned_fd;
+}
+
 /* A wl_shm_pool over fd, which is the caller's. 0: the application was ended. */
 static uint32_t create_pool(struct client *client, int fd, uint64_t size_bytes) {
-	int owned_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	uint32_t pool = owned_fd >= 0 ? id_map_take(&client->ids, ID_MAP_OWN_POOL) : 0;
+	int owned_fd = duplicate(client, fd);
+	uint32_t pool = owned_fd >= 0 ? take_id(client, ID_MAP_OWN_POOL) : 0;
 	if (pool == 0) {
 		fd_close(&owned_fd);
-		client_error(client, ID_MAP_DISPLAY, CLIENT_NO_MEMORY,
-				"out of memory or descriptors");
 		return 0;
 	}
 	int32_t size = size_bytes < INT32_MAX ? (int32_t)size_bytes : INT32_MAX;
@@ -222,42 +258,76 @@ static bool destroy_pool(struct client *client, uint32_t pool) {
 /* Takes the buffer's id, which must be the next one in what the compositor reads: not before that
  * of a pool made for it. */
 static bool create_wl_buffer(struct client *client, struct held_buffer *buffer, uint32_t pool,
-		int32_t offset, uint32_t format) {
-	buffer->relay_id = id_map_take(&client->ids, buffer->id);
+		uint32_t offset, uint32_t format) {
+	buffer->relay_id = take_id(client, buffer->id);
 	if (buffer->relay_id == 0) {
-		client_error(client, ID_MAP_DISPLAY, CLIENT_NO_MEMORY, "no memory for a buffer");
 		return false;
 	}
 	uint8_t message[LIMIT_WAYLAND_MESSAGE_BYTES];
 	size_t size = wire_build(message, pool, POOL_CREATE_BUFFER,
 			&wire_shm_pool_interface->requests[POOL_CREATE_BUFFER], buffer->relay_id,
-			offset, (int32_t)buffer->width, (int32_t)buffer->height,
+			(int32_t)offset, (int32_t)buffer->width, (int32_t)buffer->height,
 			(int32_t)buffer->stride, format);
 	return client_queue(client, message, size, NULL, 0);
 }
 
-static bool create_in_arena(struct client *client, struct held_buffer *buffer, int32_t offset,
-		uint32_t format) {
-	struct arena *arena = arena_list_find(client->relay->arenas, buffer->arena);
-	uint32_t pool = client->buffers->pools[buffer->arena - 1];
-	if (pool == 0) {
-		// Every application has one for every arena, each a descriptor in the compositor.
-		if (client->relay->n_shared >= LIMIT_BUFFERS_PER_LINK) {
-			client_error(client, ID_MAP_DISPLAY, CLIENT_NO_MEMORY, "too many pools");
-			return false;
+/* An isthmus_arena_v1, or a wl_shm_pool that covers all up to the arena's end. 0: the application
+ * was ended. */
+static uint32_t create_arena(struct client *client, const struct arena *arena) {
+	uint64_t offset = (uint64_t)arena->mapping.offset;
+	if (client->buffers->arena_manager == 0) {
+		if (arena_fits_pool(arena)) {
+			return create_pool(client, arena->mapping.fd, offset + arena->size);
 		}
-		pool = create_pool(client, arena->mapping.fd,
-				(uint64_t)arena->mapping.offset + arena->size);
-		if (pool == 0) {
-			return false;
-		}
-		client->buffers->pools[buffer->arena - 1] = pool;
+		client_error(client, ID_MAP_DISPLAY, CLIENT_NO_MEMORY,
+				"memory that the compositor cannot map");
+		return 0;
+	}
+	int owned_fd = duplicate(client, arena->mapping.fd);
+	uint32_t id = owned_fd >= 0 ? take_id(client, ID_MAP_OWN_ARENA) : 0;
+	if (id == 0) {
+		fd_close(&owned_fd);
+		return 0;
+	}
+	uint8_t message[LIMIT_WAYLAND_MESSAGE_BYTES];
+	size_t size = wire_build(message, client->buffers->arena_manager,
+			ARENA_MANAGER_CREATE_ARENA,
+			&wire_arena_manager_interface->requests[ARENA_MANAGER_CREATE_ARENA], id,
+			(uint32_t)(offset >> 32), (uint32_t)offset, (uint32_t)arena->size);
+	return client_queue(client, message, size, &owned_fd, 1) ? id : 0;
+}
+
+static uint32_t get_arena(struct client *client, uint32_t arena_id) {
+	uint32_t *arena = &client->buffers->arenas[arena_id - 1];
+	if (*arena != 0) {
+		return *arena;
+	}
+	// Every application has one for every arena, each an object in the compositor.
+	if (client->relay->n_shared >= LIMIT_BUFFERS_PER_LINK) {
+		client_error(client, ID_MAP_DISPLAY, CLIENT_NO_MEMORY, "too many pools");
+		return 0;
+	}
+	uint32_t id = create_arena(client, arena_list_find(client->relay->arenas, arena_id));
+	if (id != 0) {
+		*arena = id;
 		client->n_shared++;
 		client->relay->n_shared++;
 	}
-	// Both fit: arenas.c checked their sum.
-	offset += (int32_t)arena->mapping.offset;
-	return create_wl_buffer(client, buffer, pool, offset, format);
+	return id;
+}
+
+static bool create_in_arena(struct client *client, struct held_buffer *buffer, uint32_t offset,
+		uint32_t format) {
+	uint32_t id = get_arena(client, buffer->arena);
+	if (id == 0) {
+		return false;
+	}
+	if (client->buffers->arena_manager == 0) {
+		// Both fit: arena_fits_pool().
+		const struct arena *arena = arena_list_find(client->relay->arenas, buffer->arena);
+		offset += (uint32_t)arena->mapping.offset;
+	}
+	return create_wl_buffer(client, buffer, id, offset, format);
 }
 
 /* fd: the memory, the caller's. The pool is for this buffer alone. */
@@ -382,7 +452,7 @@ static void handle_new(struct client *client, const struct link_frame *frame) {
 	}
 	object->data = buffer;
 	bool created = place.arena != 0
-			? create_in_arena(client, buffer, (int32_t)place.offset, place.format)
+			? create_in_arena(client, buffer, (uint32_t)place.offset, place.format)
 			: create_inline(client, buffer, fd, place.format);
 	fd_close(&fd);
 	if (created) {
@@ -490,11 +560,11 @@ void buffer_list_forget(struct client *client, uint32_t link_id) {
 }
 
 void buffer_list_drop_pool(struct client *client, uint32_t arena_id) {
-	if (client->buffers == NULL || client->buffers->pools[arena_id - 1] == 0) {
+	if (client->buffers == NULL || client->buffers->arenas[arena_id - 1] == 0) {
 		return;
 	}
-	uint32_t pool = client->buffers->pools[arena_id - 1];
-	client->buffers->pools[arena_id - 1] = 0;
+	uint32_t pool = client->buffers->arenas[arena_id - 1];
+	client->buffers->arenas[arena_id - 1] = 0;
 	client->n_shared--;
 	client->relay->n_shared--;
 	destroy_pool(client, pool);

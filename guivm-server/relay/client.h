@@ -31,6 +31,7 @@ struct client {
 	struct object_table objects; // by link id
 	struct id_map ids; // by relay id
 	struct global_list globals;
+	uint32_t arena_manager; // name of isthmus_arena_manager_v1; 0: not offered
 	struct buffer_list *buffers; // link buffers, NULL until the first
 	uint32_t n_shared; // descriptors of the compositor's that its objects may hold: sum of
 			   // their held_fds, and the relay's own pools

@@ -57,6 +57,12 @@ static bool find_sender(struct client *client, struct event *event) {
 	case ID_MAP_OWN_POOL:
 		event->interface = wire_shm_pool_interface;
 		return true;
+	case ID_MAP_OWN_ARENA_MANAGER:
+		event->interface = wire_arena_manager_interface;
+		return true;
+	case ID_MAP_OWN_ARENA:
+		event->interface = wire_arena_interface;
+		return true;
 	case ID_MAP_OWN_CALLBACK:
 		event->interface = wire_callback_interface;
 		return true;
@@ -124,6 +130,10 @@ static enum event_result send_as_is(struct client *client, struct event *event) 
 }
 
 static enum event_result handle_global(struct client *client, struct event *event) {
+	if (strcmp(event->values[1].string.text, wire_arena_manager_interface->name) == 0) {
+		client->arena_manager = event->values[0].u; // for the relay alone
+		return EVENT_DONE;
+	}
 	const struct global *global = global_list_add(&client->globals, event->values[0].u,
 			event->values[1].string.text, event->values[1].string.size,
 			event->values[2].u);

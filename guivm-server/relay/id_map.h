@@ -20,9 +20,11 @@
 #define ID_MAP_OWN_SHM 0xfd000002u
 #define ID_MAP_OWN_POOL 0xfd000003u
 #define ID_MAP_OWN_CALLBACK 0xfd000004u
+#define ID_MAP_OWN_ARENA_MANAGER 0xfd000005u
+#define ID_MAP_OWN_ARENA 0xfd000006u
 
 static inline bool id_map_is_own(uint32_t link_id) {
-	return link_id >= ID_MAP_OWN_REGISTRY && link_id <= ID_MAP_OWN_CALLBACK;
+	return link_id >= ID_MAP_OWN_REGISTRY && link_id <= ID_MAP_OWN_ARENA;
 }
 
 struct id_map {

@@ -312,6 +312,10 @@ bool upstream_connects(const struct upstream *upstream) {
 	return upstream->relay == NULL;
 }
 
+bool upstream_maps_arenas(const struct upstream *upstream) {
+	return upstream->relay != NULL;
+}
+
 void upstream_set_state(struct upstream *upstream, enum upstream_state state, uint32_t reason) {
 	if (upstream->relay != NULL && !upstream->gone) {
 		isthmus_relay_v1_set_state(upstream->relay, state, reason);

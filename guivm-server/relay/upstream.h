@@ -53,6 +53,9 @@ bool upstream_needs_title_prefix(const struct upstream *upstream);
  */
 bool upstream_connects(const struct upstream *upstream);
 
+/* Whether the compositor maps arenas wherever they lie, by isthmus_arena_v1. */
+bool upstream_maps_arenas(const struct upstream *upstream);
+
 /* Managed; nothing happens in drop-in mode. reason: enum isthmus_relay_v1_reason. */
 void upstream_set_state(struct upstream *upstream, enum upstream_state state, uint32_t reason);
 void upstream_launch_result(

@@ -108,18 +108,24 @@ uint32_t compositor_global_name(const char *interface) {
 	return 0;
 }
 
+static void offer(struct wl_display *display, const struct wire_interface *interface,
+		uint32_t version) {
+	const struct wl_interface *scanned = scanner_interface(interface->name);
+	FUZZ_CHECK(scanned != NULL);
+	FUZZ_CHECK(wl_global_create(display, scanned, (int)version, (void *)scanned,
+			handle_bind) != NULL);
+}
+
 struct wl_display *compositor_create(void) {
 	struct wl_display *display = wl_display_create();
 	FUZZ_CHECK(display != NULL && wl_display_init_shm(display) == 0);
 	for (uint32_t i = 0; i < wire_interfaces_count; i++) {
 		const struct wire_interface *interface = wire_interfaces[i];
 		if (interface->max_version > 0 && interface != wire_shm_interface) {
-			const struct wl_interface *scanned = scanner_interface(interface->name);
-			FUZZ_CHECK(scanned != NULL);
-			FUZZ_CHECK(wl_global_create(display, scanned, interface->max_version,
-					(void *)scanned, handle_bind) != NULL);
+			offer(display, interface, interface->max_version);
 		}
 	}
+	offer(display, wire_arena_manager_interface, 1); // as guivm-server to its relays
 	return display;
 }
 

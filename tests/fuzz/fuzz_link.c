@@ -3,6 +3,7 @@
 
 #include "common/checked.h"
 #include "common/limits.h"
+#include "common/shm_format.h"
 #include "protocol/link.h"
 #include "protocol/wire.h"
 #include "tests/fuzz/fuzz.h"

@@ -56,6 +56,10 @@ bool upstream_connects(const struct upstream *upstream) {
 	return false;
 }
 
+bool upstream_maps_arenas(const struct upstream *upstream) {
+	return true;
+}
+
 void upstream_set_state(struct upstream *upstream, enum upstream_state state, uint32_t reason) {
 }
 

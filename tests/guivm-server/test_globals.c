@@ -75,6 +75,7 @@ TEST(every_global_is_in_the_table_with_its_version)
 	desk_finish(&desk);
 }
 
+/* And its relay one that it keeps to itself. */
 TEST(a_vm_sees_each_allowed_global_once_and_no_other)
 {
 	struct desk desk;
@@ -86,9 +87,11 @@ TEST(a_vm_sees_each_allowed_global_once_and_no_other)
 	for (size_t i = 0; i < local.n; i++) {
 		n_allowed += allow_list_permits(local.list[i].interface, true);
 	}
-	EXPECT_INT(globals.n, n_allowed);
+	EXPECT_INT(globals.n, n_allowed + 1);
 	for (size_t i = 0; i < globals.n; i++) {
-		EXPECT(allow_list_permits(globals.list[i].interface, true));
+		const char *interface = globals.list[i].interface;
+		EXPECT(allow_list_permits(interface, true) ||
+			strcmp(interface, "isthmus_arena_manager_v1") == 0);
 		for (size_t j = 0; j < i; j++) {
 			EXPECT(strcmp(globals.list[i].interface, globals.list[j].interface) != 0);
 		}

@@ -159,6 +159,7 @@ class Desktop:
         self.outputs = outputs
         self.refresh = refresh
         self.proxies = {}
+        self.memories = set()
         self.server = None
         self.pointer = None
 
@@ -188,9 +189,11 @@ class Desktop:
         if self.transport == 'stream':
             return f'stream:unix:{self.dir}/{vm}.sock'
         if self.transport == 'kvm':
-            path = f'{self.dir}/{vm}.memory'
+            # The compositor takes memory on tmpfs alone.
+            path = f'/dev/shm/{os.path.basename(self.dir)}-{vm}'
             with open(path, 'ab') as file:
                 file.truncate(64 << 20)
+            self.memories.add(path)
             return f'kvm:mem=file:{path},bell=unix:{self.dir}/{vm}.bell'
         return f'local:{self.dir}/{vm}{self.suffix}'
 
@@ -336,6 +339,8 @@ class Desktop:
             print('# log of the desktop:\n' + text, file=sys.stderr)
         if not os.environ.get('ISTHMUS_KEEP_DESKTOP'):
             shutil.rmtree(self.dir, ignore_errors=True)
+            for path in self.memories:
+                os.unlink(path)
         if kind is None:
             assert status == 0, f'guivm-server ended with {status}\n{text}'
 

@@ -33,6 +33,21 @@ class Transports(Case):
         self.assertEqual(looks['inline'], looks['handover'])
         self.assertEqual(looks['kvm'], looks['handover'])
 
+    def test_the_compositor_maps_arenas_and_nothing_else_for_reading(self):
+        for name in ('arena', 'kvm'):
+            with self.subTest(name), Desktop(vms={'work': VMS['work']}, **WAYS[name]) as d:
+                d.start_proxies()
+                for application in ('Gtk4', 'Shm', 'Flower'):
+                    d.launch('work', application)
+                with open(f'/proc/{d.server.pid}/maps') as file:
+                    lines = [line.split() for line in file
+                             if 'isthmus-pages' in line or any(path in line for path in d.memories)]
+                # Three applications, one mapping of each arena.
+                self.assertEqual({line[1] for line in lines}, {'r--s'}, lines)
+                self.assertEqual(len({line[0] for line in lines}),
+                                 len({(line[2], line[4]) for line in lines}), lines)
+                self.assertTrue(name != 'kvm' or all(int(line[2], 16) > 0 for line in lines), lines)
+
     def test_subsurfaces_and_animations_arrive(self):
         for name, way in WAYS.items():
             with self.subTest(name), Desktop(vms={'work': VMS['work']}, **way) as d:

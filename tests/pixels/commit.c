@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "protocol/link.h"
+#include "common/shm_format.h"
 #include "tests/pixels/steps.h"
 
 struct box {

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "common/fd.h"
-#include "protocol/link.h"
+#include "common/shm_format.h"
 
 #define SPARSE_BYTES ((int64_t)512 << 20)
 #define SPARSE_START ((int64_t)450 << 20)

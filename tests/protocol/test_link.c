@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "common/checked.h"
+#include "common/shm_format.h"
 #include "protocol/link.h"
 #include "protocol/wire.h"
 #include "tests/harness/test.h"

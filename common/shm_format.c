@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "protocol/link.h"
+#include "common/shm_format.h"
 
 #include <wayland-server-protocol.h>
 

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "common/fd.h"
+#include "common/limits.h"
+#include "guivm-server/vm.h"
+#include "isthmus-arena-v1-client-protocol.h"
+#include "tests/guivm-server/desk.h"
+
+#define NAME "arena-test"
+#define WIDTH 300
+#define HEIGHT 200
+#define STRIDE (WIDTH * 4 + 16)
+#define ARENA_OFFSET 65536
+#define ARENA_SIZE (1 << 20)
+#define BUFFER_OFFSET 4096
+#define RED 0xffcc2211
+#define GREEN 0xff11cc22
+
+/* A window over shared memory: other memory before it, then the arena with one buffer. */
+struct fixture {
+	struct desk desk;
+	struct app app;
+	struct isthmus_arena_manager_v1 *manager;
+	struct isthmus_arena_v1 *arena;
+	struct wl_buffer *buffer;
+	struct app_window window;
+	int fd;
+	uint8_t *memory; // all of it
+	int n_released;
+};
+
+static void handle_global(void *data, struct wl_registry *registry, uint32_t name,
+		const char *interface, uint32_t version) {
+	struct isthmus_arena_manager_v1 **manager = data;
+	if (strcmp(interface, isthmus_arena_manager_v1_interface.name) == 0) {
+		EXPECT(*manager == NULL);
+		*manager = wl_registry_bind(
+				registry, name, &isthmus_arena_manager_v1_interface, 1);
+	}
+}
+
+static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {
+}
+
+static const struct wl_registry_listener registry_listener = {handle_global, handle_global_remove};
+
+/* NULL: it is not offered. */
+static struct isthmus_arena_manager_v1 *bind_manager(struct app *app) {
+	struct isthmus_arena_manager_v1 *manager = NULL;
+	struct wl_registry *registry = wl_display_get_registry(app->display);
+	wl_registry_add_listener(registry, &registry_listener, &manager);
+	app_roundtrip(app);
+	wl_registry_destroy(registry);
+	return manager;
+}
+
+static void handle_release(void *data, struct wl_buffer *buffer) {
+	int *n_released = data;
+	++*n_released;
+}
+
+static const struct wl_buffer_listener buffer_listener = {.release = handle_release};
+
+static void paint(struct fixture *f, uint32_t argb) {
+	for (int y = 0; y < HEIGHT; y++) {
+		for (int x = 0; x < WIDTH; x++) {
+			uint8_t *pixel = f->memory + ARENA_OFFSET + BUFFER_OFFSET + y * STRIDE +
+				x * 4;
+			memcpy(pixel, &argb, sizeof(argb));
+		}
+	}
+}
+
+static void show(struct fixture *f) {
+	wl_surface_attach(f->window.surface, f->buffer, 0, 0);
+	wl_surface_damage_buffer(f->window.surface, 0, 0, WIDTH, HEIGHT);
+	wl_surface_commit(f->window.surface);
+	app_roundtrip(&f->app);
+}
+
+static void fixture_init(struct fixture *f) {
+	*f = (struct fixture){0};
+	desk_init(&f->desk);
+	app_connect(&f->app, &f->desk, "work");
+	f->manager = bind_manager(&f->app);
+	EXPECT(f->manager != NULL);
+	f->fd = fd_memory(NAME, ARENA_OFFSET + ARENA_SIZE);
+	EXPECT(f->fd >= 0);
+	f->memory = mmap(NULL, ARENA_OFFSET + ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, f->fd,
+			0);
+	EXPECT(f->memory != MAP_FAILED);
+	memset(f->memory, 0x77, ARENA_OFFSET);
+	f->arena = isthmus_arena_manager_v1_create_arena(
+			f->manager, f->fd, 0, ARENA_OFFSET, ARENA_SIZE);
+	f->buffer = isthmus_arena_v1_create_buffer(f->arena, BUFFER_OFFSET, WIDTH, HEIGHT, STRIDE,
+			WL_SHM_FORMAT_XRGB8888);
+	wl_buffer_add_listener(f->buffer, &buffer_listener, &f->n_released);
+	app_window_create(&f->window, &f->app);
+	app_roundtrip(&f->app);
+}
+
+static void fixture_finish(struct fixture *f) {
+	wl_buffer_destroy(f->buffer);
+	isthmus_arena_v1_destroy(f->arena);
+	isthmus_arena_manager_v1_destroy(f->manager);
+	app_disconnect(&f->app);
+	desk_finish(&f->desk);
+	munmap(f->memory, ARENA_OFFSET + ARENA_SIZE);
+	close(f->fd);
+}
+
+/* The compositor's mappings of the memory: not the one that this test paints through. */
+static int count_mappings(const char *rights) {
+	char line[512];
+	int count = 0;
+	FILE *file = fopen("/proc/self/maps", "r");
+	EXPECT(file != NULL);
+	while (fgets(line, sizeof(line), file) != NULL) {
+		count += strstr(line, NAME) != NULL && strstr(line, rights) != NULL;
+	}
+	fclose(file);
+	return count;
+}
+
+static int count_shown(struct fixture *f, uint32_t argb) {
+	desk_look(&f->desk);
+	struct wlr_box all = {.width = DESK_WIDTH, .height = DESK_HEIGHT};
+	return desk_count(&f->desk, argb & 0xffffff, &all, true);
+}
+
+static struct wl_buffer *small_buffer(struct fixture *f) {
+	return isthmus_arena_v1_create_buffer(f->arena, 0, 1, 1, 4, WL_SHM_FORMAT_XRGB8888);
+}
+
+TEST(pixels_in_the_middle_of_a_file_are_shown) {
+	struct fixture f;
+	fixture_init(&f);
+	paint(&f, RED);
+	show(&f);
+	EXPECT_INT(count_shown(&f, RED), WIDTH * HEIGHT);
+	paint(&f, GREEN);
+	show(&f);
+	EXPECT_INT(count_shown(&f, GREEN), WIDTH * HEIGHT);
+	fixture_finish(&f);
+}
+
+TEST(only_the_arena_is_mapped_and_only_for_reading) {
+	struct fixture f;
+	fixture_init(&f);
+	EXPECT_INT(count_mappings(" r--s "), 1);
+	EXPECT_INT(count_mappings(" rw-s 00000000"), 1); // the test's own
+	EXPECT_INT(count_mappings(" r--s 00010000"), 1); // ARENA_OFFSET
+	fixture_finish(&f);
+}
+
+TEST(connections_share_one_mapping_until_the_last_has_gone) {
+	struct fixture f;
+	fixture_init(&f);
+	struct app other;
+	app_connect(&other, &f.desk, "work");
+	struct isthmus_arena_manager_v1 *manager = bind_manager(&other);
+	struct isthmus_arena_v1 *same = isthmus_arena_manager_v1_create_arena(
+			manager, f.fd, 0, ARENA_OFFSET, ARENA_SIZE);
+	app_roundtrip(&other);
+	EXPECT_INT(count_mappings(" r--s "), 1);
+	struct isthmus_arena_v1 *part = isthmus_arena_manager_v1_create_arena(
+			manager, f.fd, 0, ARENA_OFFSET, ARENA_SIZE / 2);
+	app_roundtrip(&other);
+	EXPECT_INT(count_mappings(" r--s "), 2);
+	isthmus_arena_v1_destroy(part);
+	app_roundtrip(&other);
+	EXPECT_INT(count_mappings(" r--s "), 1);
+
+	paint(&f, RED);
+	show(&f);
+	isthmus_arena_v1_destroy(same);
+	isthmus_arena_manager_v1_destroy(manager);
+	app_disconnect(&other);
+	EXPECT_INT(count_shown(&f, RED), WIDTH * HEIGHT);
+	fixture_finish(&f);
+	EXPECT_INT(count_mappings(" r--s "), 0);
+}
+
+TEST(another_open_file_of_the_same_memory_is_not_taken_for_the_same) {
+	struct fixture f;
+	fixture_init(&f);
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", f.fd);
+	int other_fd = open(path, O_RDONLY | O_CLOEXEC);
+	EXPECT(other_fd >= 0);
+	struct isthmus_arena_v1 *other = isthmus_arena_manager_v1_create_arena(
+			f.manager, other_fd, 0, ARENA_OFFSET, ARENA_SIZE);
+	close(other_fd);
+	app_roundtrip(&f.app);
+	EXPECT_INT(count_mappings(" r--s "), 2);
+	isthmus_arena_v1_destroy(other);
+	fixture_finish(&f);
+}
+
+TEST(memory_that_goes_away_reads_as_black) {
+	struct fixture f;
+	fixture_init(&f);
+	paint(&f, RED);
+	show(&f);
+	EXPECT_INT(count_shown(&f, RED), WIDTH * HEIGHT);
+	EXPECT_INT(ftruncate(f.fd, 0), 0);
+	EXPECT_INT(count_shown(&f, RED), 0);
+	EXPECT(count_shown(&f, 0) >= WIDTH * HEIGHT);
+	show(&f);
+	app_roundtrip(&f.app);
+	fixture_finish(&f);
+}
+
+TEST(memory_of_wl_shm_and_of_an_arena_may_go_away_together) {
+	struct fixture f;
+	fixture_init(&f);
+	paint(&f, RED);
+	show(&f);
+	int fd = fd_memory("pool", WIDTH * HEIGHT * 4);
+	struct wl_shm_pool *pool = wl_shm_create_pool(f.app.shm, fd, WIDTH * HEIGHT * 4);
+	struct wl_buffer *buffer = wl_shm_pool_create_buffer(
+			pool, 0, WIDTH, HEIGHT, WIDTH * 4, WL_SHM_FORMAT_XRGB8888);
+	wl_shm_pool_destroy(pool);
+	struct app_window other;
+	app_window_create(&other, &f.app);
+	wl_surface_attach(other.surface, buffer, 0, 0);
+	wl_surface_damage_buffer(other.surface, 0, 0, WIDTH, HEIGHT);
+	wl_surface_commit(other.surface);
+	app_roundtrip(&f.app);
+	for (int i = 0; i < 2; i++) {
+		EXPECT(count_shown(&f, 0) > 0);
+		EXPECT_INT(ftruncate(i == 0 ? fd : f.fd, 0), 0);
+	}
+	EXPECT_INT(count_shown(&f, RED), 0);
+	wl_buffer_destroy(buffer);
+	close(fd);
+	fixture_finish(&f);
+}
+
+TEST(a_buffer_is_released_when_another_took_its_place) {
+	struct fixture f;
+	fixture_init(&f);
+	show(&f);
+	app_window_show(&f.window, WIDTH, HEIGHT, GREEN);
+	desk_look(&f.desk);
+	app_roundtrip(&f.app);
+	EXPECT_INT(f.n_released, 1);
+	fixture_finish(&f);
+}
+
+TEST(a_shown_buffer_outlives_its_arena_and_its_object) {
+	struct fixture f;
+	fixture_init(&f);
+	paint(&f, RED);
+	show(&f);
+	isthmus_arena_v1_destroy(f.arena);
+	wl_buffer_destroy(f.buffer);
+	app_roundtrip(&f.app);
+	EXPECT_INT(count_shown(&f, RED), WIDTH * HEIGHT);
+	EXPECT_INT(count_mappings(" r--s "), 1);
+	f.arena = isthmus_arena_manager_v1_create_arena(
+			f.manager, f.fd, 0, ARENA_OFFSET, ARENA_SIZE);
+	f.buffer = small_buffer(&f);
+	fixture_finish(&f);
+}
+
+TEST(a_local_client_has_no_arenas) {
+	struct desk desk;
+	struct app app;
+	desk_init(&desk);
+	app_connect(&app, &desk, "");
+	EXPECT(bind_manager(&app) == NULL);
+	app_disconnect(&app);
+	desk_finish(&desk);
+}
+
+/* The error that a buffer of this shape is. */
+static int buffer_error(uint32_t offset, int width, int height, int stride, uint32_t format) {
+	struct fixture f;
+	fixture_init(&f);
+	wl_buffer_destroy(isthmus_arena_v1_create_buffer(
+			f.arena, offset, width, height, stride, format));
+	int error = app_error(&f.app);
+	fixture_finish(&f);
+	return error;
+}
+
+TEST(a_buffer_lies_inside_its_arena) {
+	const uint32_t xrgb = WL_SHM_FORMAT_XRGB8888;
+	const int bad_place = ISTHMUS_ARENA_V1_ERROR_BAD_PLACE;
+	EXPECT_INT(buffer_error(ARENA_SIZE - 40, 10, 1, 40, xrgb), -1);
+	EXPECT_INT(buffer_error(ARENA_SIZE - 36, 10, 1, 40, xrgb), bad_place);
+	EXPECT_INT(buffer_error(0, 10, ARENA_SIZE / 64, 64, xrgb), -1);
+	EXPECT_INT(buffer_error(0, 10, ARENA_SIZE / 64 + 1, 64, xrgb), bad_place);
+	EXPECT_INT(buffer_error(0xfffffffc, 1, 1, 4, xrgb), bad_place);
+	EXPECT_INT(buffer_error(0, 0x7fffffff, 2, 0x7ffffffc, xrgb), bad_place);
+	const int wide = LIMIT_BUFFER_SIDE_PX + 1;
+	EXPECT_INT(buffer_error(0, wide, 1, 4 * wide, xrgb), bad_place);
+	EXPECT_INT(buffer_error(0, 0, 1, 4, xrgb), bad_place);
+	EXPECT_INT(buffer_error(0, 1, -1, 4, xrgb), bad_place);
+	EXPECT_INT(buffer_error(0, 1, 1, -4, xrgb), bad_place);
+	EXPECT_INT(buffer_error(0, 1, 1, 0, xrgb), bad_place);
+	EXPECT_INT(buffer_error(0, 10, 10, 36, xrgb), bad_place);
+	EXPECT_INT(buffer_error(0, 10, 10, 42, xrgb), bad_place);
+	EXPECT_INT(buffer_error(2, 10, 10, 40, xrgb), bad_place);
+}
+
+TEST(a_buffer_has_a_format_that_wl_shm_offers) {
+	const int bad_format = ISTHMUS_ARENA_V1_ERROR_BAD_FORMAT;
+	EXPECT_INT(buffer_error(0, 10, 10, 40, WL_SHM_FORMAT_ARGB8888), -1);
+	EXPECT_INT(buffer_error(0, 10, 10, 40, WL_SHM_FORMAT_RGB565), -1);
+	EXPECT_INT(buffer_error(0, 10, 10, 40, WL_SHM_FORMAT_NV12), bad_format);
+	EXPECT_INT(buffer_error(0, 10, 10, 40, WL_SHM_FORMAT_Y410), bad_format);
+	EXPECT_INT(buffer_error(0, 10, 10, 40, 0x12345678), bad_format);
+}
+
+/* The error that an arena over fd is; owns fd. */
+static int arena_error(int fd, uint32_t offset_hi, uint32_t offset_lo, uint32_t size) {
+	struct fixture f;
+	fixture_init(&f);
+	EXPECT(fd >= 0);
+	isthmus_arena_v1_destroy(isthmus_arena_manager_v1_create_arena(
+			f.manager, fd, offset_hi, offset_lo, size));
+	close(fd);
+	int error = app_error(&f.app);
+	fixture_finish(&f);
+	return error;
+}
+
+TEST(an_arena_lies_inside_memory_that_may_be_mapped) {
+	const int bad_memory = ISTHMUS_ARENA_MANAGER_V1_ERROR_BAD_MEMORY;
+	int pipes[2];
+	EXPECT_INT(pipe2(pipes, O_CLOEXEC), 0);
+	EXPECT_INT(arena_error(fd_memory("m", 131072), 0, 65536, 65536), -1);
+	EXPECT_INT(arena_error(fd_memory("m", 131072), 0, 65536, 65537), bad_memory);
+	EXPECT_INT(arena_error(fd_memory("m", 131072), 0, 100, 4096), bad_memory);
+	EXPECT_INT(arena_error(fd_memory("m", 131072), 1, 0, 4096), bad_memory);
+	EXPECT_INT(arena_error(fd_memory("m", 131072), 0xffffffff, 0xfffff000, 4096), bad_memory);
+	EXPECT_INT(arena_error(fd_memory("m", 131072), 0, 0, 0), bad_memory);
+	EXPECT_INT(arena_error(fd_memory("m", 131072), 0, 0, 0x80000000), bad_memory);
+	EXPECT_INT(arena_error(pipes[0], 0, 0, 4096), bad_memory);
+	close(pipes[1]);
+	// On a file system that may keep its readers waiting, for all that is known.
+	EXPECT_INT(arena_error(open("/proc/self/exe", O_RDONLY | O_CLOEXEC), 0, 0, 4096),
+		bad_memory);
+}
+
+TEST(a_vm_has_so_many_arenas_and_buffers_and_no_more) {
+	struct fixture f;
+	fixture_init(&f);
+	struct vm *vm = vms_find(f.desk.server.vms, "work");
+	struct wl_buffer *buffers[LIMIT_BUFFERS_PER_LINK];
+	int count = 0;
+	for (int i = 2; i < LIMIT_BUFFERS_PER_LINK; i++) {
+		buffers[count++] = small_buffer(&f);
+		if (i % 64 == 0) {
+			wl_buffer_destroy(buffers[--count]); // makes room again
+			buffers[count++] = small_buffer(&f);
+			app_roundtrip(&f.app);
+		}
+	}
+	EXPECT_INT(app_error(&f.app), -1);
+	EXPECT_INT(vm->n_arena_objects, LIMIT_BUFFERS_PER_LINK);
+	buffers[count++] = small_buffer(&f);
+	EXPECT_INT(app_error(&f.app), ISTHMUS_ARENA_V1_ERROR_LIMIT);
+	EXPECT_INT(vm->n_arena_objects, 0); // its connection ended
+	while (count > 0) {
+		wl_buffer_destroy(buffers[--count]);
+	}
+	fixture_finish(&f);
+}
