@@ -273,8 +273,10 @@ void step_commit(struct surface *surface, const struct step *step) {
 	}
 	surface_fix_state(surface);
 	if (renew) {
+		surface->turned = false;
 		damage_all(surface, &random);
 	} else {
+		surface_damage_turned(surface);
 		int32_t n_boxes = random_between(&random, 0, 4);
 		for (int32_t i = 0; i < n_boxes; i++) {
 			if (random_next(&random) % 2 == 0) {

@@ -20,8 +20,8 @@
 #include "tests/pixels/world.h"
 
 #define MAX_WAYS 6
-#define PROGRAM_LIMIT_S 5 // a hang is a failure
-#define SHRINK_LIMIT_S 1
+#define PROGRAM_LIMIT_S 30 // a hang is a failure
+#define SHRINK_LIMIT_S 5
 
 struct way {
 	const char *name, *display; // NULL: the compositor's own
@@ -110,7 +110,7 @@ static const char *run_compare_pixels(struct run *run, int way) {
 		const uint8_t *b = pixels + (size_t)(run->y[way] + y) * stride +
 				(size_t)run->x[way] * 4;
 		for (int x = 0; x < WORLD_WIDTH; x++) {
-			if (memcmp(a + x * 4, b + x * 4, 4) == 0) {
+			if (memcmp(a + x * 4, b + x * 4, 3) == 0) { // the fourth byte is any
 				continue;
 			}
 			if (n_different++ == 0) {

@@ -113,6 +113,13 @@ void surface_fix_state(struct surface *surface) {
 	surface->world->scaled |= surface->scale != 1 || surface->viewport != NULL;
 }
 
+void surface_damage_turned(struct surface *surface) {
+	if (surface->turned) {
+		wl_surface_damage_buffer(surface->proxy, 0, 0, INT32_MAX, INT32_MAX);
+		surface->turned = false;
+	}
+}
+
 static void step_single_pixel(struct surface *surface, const struct step *step) {
 	struct world *world = surface->world;
 	if (surface == world->surfaces) {
@@ -344,6 +351,7 @@ static void step_commit_state(struct surface *surface) {
 		return;
 	}
 	surface_fix_state(surface);
+	surface_damage_turned(surface);
 	wl_surface_commit(surface->proxy);
 }
 
@@ -363,6 +371,7 @@ static void step_run_on_surface(struct surface *surface, const struct step *step
 		step_unmap(surface);
 		break;
 	case STEP_TRANSFORM:
+		surface->turned |= surface->transform != (int32_t)(step->args[1] % 8);
 		surface->transform = (int32_t)(step->args[1] % 8);
 		wl_surface_set_buffer_transform(surface->proxy, surface->transform);
 		break;

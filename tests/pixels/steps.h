@@ -15,6 +15,9 @@ void step_error(struct world *world, const struct step *step);
 /* What a commit makes of the surface's pending state must be legal; makes it so. */
 void surface_fix_state(struct surface *surface);
 
+/* A buffer that is turned is new all over, but only its client can say so. */
+void surface_damage_turned(struct surface *surface);
+
 /* Destroys what there is of it, the window's role apart. */
 void surface_finish(struct surface *surface);
 

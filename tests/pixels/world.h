@@ -30,6 +30,7 @@ struct surface {
 	bool opaque; // there is an opaque region
 	bool single_pixel; // the last buffer has no memory
 	int32_t transform, scale;
+	bool turned; // since the last commit
 	wl_fixed_t source[4]; // x, y, width, height
 	bool has_source;
 	int32_t destination[2];
