@@ -7,49 +7,82 @@
 
 #include "transport/rendezvous.h"
 #include "transport/transport.h"
+#include "transport/vsock.h"
 
 struct wl_event_loop;
 struct wl_event_source;
 
 /*
- * The bell of a kvm transport: a byte each way that says "look at the memory", and the knowledge
+ * The bell of a kvm transport: a way for each end to say "look at the memory", and the knowledge
  * whether the other end is there.
  *
- *   serial:PATH  a character device, in virtual machines a virtio-serial port whose chardev is
- *                joined to the other machine's. It is down while the other QEMU is not there. That
- *                a process in the other machine ended, it does not tell.
- *   unix:PATH    a unix socket; the GUI side listens. For two processes of one machine (tests).
+ *   serial:PATH     a character device, in virtual machines a virtio-serial port whose chardev is
+ *                   joined to the other machine's. It is down while the other QEMU is not there.
+ *                   That a process in the other machine ended, it does not tell.
+ *   vsock:CID:PORT  a connection between the two machines; the GUI side listens, and accepts
+ *                   connections of that CID only. It goes down with the other process, and with
+ *                   the other machine as soon as the host's vsock device tells.
+ *   unix:PATH       a unix socket; the GUI side listens. For two processes of one machine (tests).
  */
-enum kvm_bell_kind {
-	KVM_BELL_SERIAL,
-	KVM_BELL_UNIX,
+struct kvm_bell;
+
+struct kvm_bell_impl {
+	const char *prefix; // with the ':'
+	/* name is what follows the prefix, and not empty. Both write one line into error. */
+	bool (*check)(const char *name, char *error, size_t error_size);
+	bool (*open)(struct kvm_bell *bell, char *error, size_t error_size);
+	/* Also undoes what an open() that failed had done. */
+	void (*close)(struct kvm_bell *bell);
+	void (*ring)(struct kvm_bell *bell);
+};
+
+/* serial */
+struct bell_port {
+	int fd;
+	int epoll_fd; // a port without peer is hung up until it is not
+};
+
+/* unix, vsock */
+struct bell_socket {
+	int fd; // connected; -1
+	int listen_fd; // GUI side
+	struct wl_event_source *listen_source;
+	struct rendezvous rendezvous; // unix, application side
+	struct vsock_search search; // vsock, application side; its address on both
 };
 
 struct kvm_bell {
-	enum kvm_bell_kind kind;
+	const struct kvm_bell_impl *impl; // NULL: not open
 	enum transport_role role;
 	struct wl_event_loop *loop; // borrowed
-	char *path; // owned
+	char *name; // owned
 	/* Called from the event loop when the bell was rung or up changed. */
 	void (*handle)(void *data);
 	void *data;
 	bool up;
-	int fd; // the port, or the connected socket; -1
-	int listen_fd; // KVM_BELL_UNIX, GUI side
-	int epoll_fd; // KVM_BELL_SERIAL: a port without peer is hung up until it is not
-	struct wl_event_source *source; // of fd, epoll_fd or listen_fd
-	struct rendezvous rendezvous; // KVM_BELL_UNIX, application side
+	struct wl_event_source *source; // of the port or the connected socket
+	union {
+		struct bell_port port;
+		struct bell_socket socket;
+	};
 };
 
-/* Checks "KIND:PATH". One line in error. */
+/* Checks "KIND:NAME". One line in error. */
 bool kvm_bell_check(const char *text, char *error, size_t error_size);
 
 /* text was checked. bell->handle and data are the caller's. false with one line in error. */
 bool kvm_bell_open(struct kvm_bell *bell, struct wl_event_loop *loop, const char *text,
 		enum transport_role role, char *error, size_t error_size);
+/* Harmless when it is not open. */
 void kvm_bell_close(struct kvm_bell *bell);
 
 /* Nothing happens while it is down. */
 void kvm_bell_ring(struct kvm_bell *bell);
+
+/* For kinds of bells: what was rung at most per look, so that a peer which rings without end does
+ * not keep us. */
+#define KVM_BELL_RINGS_PER_WAKE 4096
+
+extern const struct kvm_bell_impl kvm_bell_serial, kvm_bell_unix, kvm_bell_vsock;
 
 #endif

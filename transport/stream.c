@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/vm_sockets.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,9 +12,6 @@
 
 #include "common/fd.h"
 #include "common/log.h"
-
-#define RETRY_FIRST_MS 100
-#define RETRY_MOST_MS 2000
 
 static bool is_waiting(const struct stream *stream) {
 	return stream->base.vchan != NULL && stream->base.vchan->state == VCHAN_WAITING;
@@ -28,11 +26,9 @@ static void stop_source(struct wl_event_source **source) {
 
 static void stop_looking(struct stream *stream) {
 	stop_source(&stream->source);
-	stop_source(&stream->retry);
 	stop_source(&stream->idle);
-	fd_close(&stream->connecting_fd);
 	rendezvous_stop(&stream->rendezvous);
-	stream->retry_ms = RETRY_FIRST_MS;
+	vsock_search_stop(&stream->search);
 }
 
 static void fail(struct stream *stream, const char *reason) {
@@ -50,104 +46,26 @@ static void connected(struct stream *stream, int fd) {
 
 /* The GUI side. */
 
-/* Another VM than the one this transport is for must not pass for it. */
-static bool is_expected_peer(const struct stream *stream, int fd) {
-	if (stream->kind != STREAM_VSOCK || stream->cid == VMADDR_CID_ANY) {
-		return true;
-	}
-	struct sockaddr_vm address = {0};
-	socklen_t size = sizeof(address);
-	if (getpeername(fd, (struct sockaddr *)&address, &size) < 0 ||
-			address.svm_family != AF_VSOCK || address.svm_cid != stream->cid) {
-		log_error("transport %s: a connection from CID %u was refused", stream->base.spec,
-			address.svm_cid);
-		return false;
-	}
-	return true;
-}
-
 static int handle_listening(int fd, uint32_t mask, void *data) {
 	struct stream *stream = data;
-	int peer_fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (peer_fd < 0) {
-		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-			log_errno("transport %s: cannot accept", stream->base.spec);
-			fail(stream, "cannot accept a connection");
-		}
-	} else if (is_expected_peer(stream, peer_fd)) {
+	int peer_fd = stream->kind == STREAM_VSOCK
+		? vsock_accept(fd, &stream->search.address)
+		: accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (peer_fd >= 0) {
 		connected(stream, peer_fd);
-	} else {
-		fd_close(&peer_fd);
+	} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+		log_errno("transport %s: cannot accept", stream->base.spec);
+		fail(stream, "cannot accept a connection");
 	}
 	return 0;
 }
 
-/* The application side over vsock. */
-
-static void connect_vsock(struct stream *stream);
-
-static int handle_retry(void *data) {
-	struct stream *stream = data;
-	connect_vsock(stream);
-	return 0;
-}
-
-/* No event says that a port of another VM is listened at now: ask again, less and less often. */
-static void retry_later(struct stream *stream) {
-	stop_source(&stream->source);
-	fd_close(&stream->connecting_fd);
-	if (stream->retry == NULL) {
-		stream->retry = wl_event_loop_add_timer(stream->base.loop, handle_retry, stream);
-	}
-	if (stream->retry == NULL ||
-			wl_event_source_timer_update(stream->retry, stream->retry_ms) < 0) {
-		fail(stream, "no timer to try again with");
-		return;
-	}
-	int doubled = stream->retry_ms * 2;
-	stream->retry_ms = doubled < RETRY_MOST_MS ? doubled : RETRY_MOST_MS;
-}
-
-static int handle_connecting(int fd, uint32_t mask, void *data) {
-	struct stream *stream = data;
-	int error = 0;
-	socklen_t size = sizeof(error);
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 || error != 0) {
-		retry_later(stream);
-		return 0;
-	}
-	stream->connecting_fd = -1;
-	connected(stream, fd);
-	return 0;
-}
-
-static void connect_vsock(struct stream *stream) {
-	struct sockaddr_vm address = {
-		.svm_family = AF_VSOCK,
-		.svm_cid = stream->cid,
-		.svm_port = stream->port,
-	};
-	int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
-		fail(stream, "this machine has no vsock");
-		return;
-	}
-	stream->connecting_fd = fd;
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 && errno != EINPROGRESS) {
-		retry_later(stream);
-		return;
-	}
-	stream->source = wl_event_loop_add_fd(stream->base.loop, fd, WL_EVENT_WRITABLE,
-			handle_connecting, stream);
-	if (stream->source == NULL) {
-		fail(stream, "out of memory");
-	}
-}
+/* The application side. */
 
 static void handle_found(int fd, void *data) {
 	struct stream *stream = data;
 	if (fd < 0) {
-		log_errno("%s", stream->path);
+		log_errno("transport %s", stream->base.spec);
 		fail(stream, "cannot connect to the GUI side");
 		return;
 	}
@@ -158,10 +76,6 @@ static void handle_found(int fd, void *data) {
 static void handle_idle(void *data) {
 	struct stream *stream = data;
 	stream->idle = NULL;
-	if (stream->kind == STREAM_VSOCK) {
-		connect_vsock(stream);
-		return;
-	}
 	int fd = stream->given_fd;
 	stream->given_fd = -1;
 	if (fd < 0) {
@@ -180,6 +94,10 @@ static void look_for_peer(struct stream *stream) {
 	} else if (stream->kind == STREAM_UNIX) {
 		if (!rendezvous_start(&stream->rendezvous)) {
 			fail(stream, "cannot watch for the GUI side");
+		}
+	} else if (stream->kind == STREAM_VSOCK) {
+		if (!vsock_search_start(&stream->search)) {
+			fail(stream, "out of memory");
 		}
 	} else if (stream->idle == NULL) {
 		stream->idle = wl_event_loop_add_idle(stream->base.loop, handle_idle, stream);
@@ -233,49 +151,22 @@ void stream_linger(struct stream *stream, int fd, struct fifo *out) {
 struct stream_spec {
 	enum stream_kind kind;
 	const char *path;
-	unsigned cid, port;
+	struct vsock_address vsock;
 	int fd;
 };
 
-/* Reads decimal digits up to end; the number is at most most. */
-static bool parse_number(const char *text, const char *end, unsigned long most, unsigned *number) {
-	unsigned long value = 0;
-	for (const char *at = text; at < end; at++) {
-		if (*at < '0' || *at > '9') {
-			return false;
-		}
-		value = value * 10 + (unsigned long)(*at - '0');
-		if (value > most) {
-			return false;
-		}
-	}
-	*number = (unsigned)value;
-	return text < end;
-}
-
 static bool parse_vsock(const char *tail, const char *address, struct stream_spec *spec,
 		char *error, size_t error_size) {
-	const char *colon = strchr(address, ':');
-	const char *port = colon != NULL ? colon + 1 : address;
+	char what[128];
+	snprintf(what, sizeof(what), "transport \"stream:%s\"", tail);
 	spec->kind = STREAM_VSOCK;
-	spec->cid = VMADDR_CID_ANY;
-	if (colon != NULL && !parse_number(address, colon, VMADDR_CID_ANY - 1ul, &spec->cid)) {
-		return transport_error(error, error_size,
-			"transport \"stream:%s\": the CID \"%.*s\" is not a number below 2^32 - 1",
-			tail, (int)(colon - address), address);
-	}
-	if (!parse_number(port, port + strlen(port), VMADDR_PORT_ANY - 1ul, &spec->port)) {
-		return transport_error(error, error_size,
-			"transport \"stream:%s\": the port \"%s\" is not a number below 2^32 - 1",
-			tail, port);
-	}
-	return true;
+	return vsock_parse(address, what, &spec->vsock, error, error_size);
 }
 
 static bool parse_fd(const char *tail, const char *text, struct stream_spec *spec, char *error,
 		size_t error_size) {
 	unsigned fd;
-	if (!parse_number(text, text + strlen(text), 1ul << 20, &fd)) {
+	if (!transport_parse_number(text, text + strlen(text), 1ul << 20, &fd)) {
 		return transport_error(error, error_size,
 			"transport \"stream:%s\": \"%s\" is not the number of a descriptor",
 			tail, text);
@@ -312,25 +203,6 @@ static bool stream_check(const char *tail, char *error, size_t error_size) {
 	return parse_tail(tail, &spec, error, error_size);
 }
 
-static int listen_vsock(const struct stream_spec *spec, char *error, size_t error_size) {
-	struct sockaddr_vm address = {
-		.svm_family = AF_VSOCK,
-		.svm_cid = VMADDR_CID_ANY,
-		.svm_port = spec->port,
-	};
-	int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
-		transport_error(error, error_size, "this machine has no vsock: %s",
-				strerror(errno));
-	} else if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-			listen(fd, SOMAXCONN) < 0) {
-		transport_error(error, error_size, "vsock port %u: %s", spec->port,
-				strerror(errno));
-		fd_close(&fd);
-	}
-	return fd;
-}
-
 static bool check_given(int fd, char *error, size_t error_size) {
 	int type = 0;
 	socklen_t size = sizeof(type);
@@ -356,15 +228,15 @@ static bool open_end(struct stream *stream, const struct stream_spec *spec,
 		return true;
 	}
 	if (spec->kind == STREAM_VSOCK && role == TRANSPORT_APPVM) {
-		return spec->cid != VMADDR_CID_ANY ||
+		return spec->vsock.cid != VMADDR_CID_ANY ||
 			transport_error(error, error_size,
 				"transport \"stream:vsock:%u\": the CID to connect to is missing",
-				spec->port);
+				spec->vsock.port);
 	}
 	if (role == TRANSPORT_GUIVM) {
 		stream->listen_fd = spec->kind == STREAM_UNIX
 			? rendezvous_listen(spec->path, error, error_size)
-			: listen_vsock(spec, error, error_size);
+			: vsock_listen(&spec->vsock, error, error_size);
 		return stream->listen_fd >= 0;
 	}
 	return true;
@@ -385,13 +257,11 @@ static struct transport *stream_open(struct wl_event_loop *loop, const char *tai
 	stream->base.loop = loop;
 	stream->kind = spec.kind;
 	stream->path = path;
-	stream->cid = spec.cid;
-	stream->port = spec.port;
 	stream->listen_fd = -1;
 	stream->given_fd = -1;
-	stream->connecting_fd = -1;
-	stream->retry_ms = RETRY_FIRST_MS;
 	stream->linger.fd = -1;
+	vsock_search_init(&stream->search, loop, handle_found, stream);
+	stream->search.address = spec.vsock;
 	rendezvous_init(&stream->rendezvous, loop, path, handle_found, stream);
 	if (!open_end(stream, &spec, role, error, error_size)) {
 		goto error;

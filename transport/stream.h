@@ -5,6 +5,7 @@
 #include "common/fifo.h"
 #include "transport/backend.h"
 #include "transport/rendezvous.h"
+#include "transport/vsock.h"
 
 /* The stream backend: a vchan over any connected stream socket. */
 
@@ -27,15 +28,12 @@ struct stream {
 	struct transport base;
 	enum stream_kind kind;
 	char *path; // STREAM_UNIX
-	unsigned cid, port; // STREAM_VSOCK; cid of the other side or VMADDR_CID_ANY
 	int listen_fd; // GUI side
 	int given_fd; // STREAM_FD, until the first vchan took it
-	int connecting_fd; // STREAM_VSOCK
-	struct wl_event_source *source; // of listen_fd or connecting_fd
-	struct wl_event_source *retry;
-	int retry_ms;
+	struct wl_event_source *source; // of listen_fd
 	struct wl_event_source *idle;
-	struct rendezvous rendezvous;
+	struct rendezvous rendezvous; // STREAM_UNIX, application side
+	struct vsock_search search; // STREAM_VSOCK, application side; its address on both
 	struct stream_linger linger;
 };
 

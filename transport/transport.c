@@ -21,6 +21,22 @@ bool transport_error(char *error, size_t error_size, const char *format, ...) {
 	return false;
 }
 
+bool transport_parse_number(const char *text, const char *end, unsigned long most,
+		unsigned *number) {
+	unsigned long value = 0;
+	for (const char *at = text; at < end; at++) {
+		if (*at < '0' || *at > '9') {
+			return false;
+		}
+		value = value * 10 + (unsigned long)(*at - '0');
+		if (value > most) {
+			return false;
+		}
+	}
+	*number = (unsigned)value;
+	return text < end;
+}
+
 static const struct transport_backend *find_backend(const char *spec, const char **tail,
 		char *error, size_t error_size) {
 	const char *colon = strchr(spec, ':');

@@ -25,6 +25,8 @@ TEST(every_form_is_accepted) {
 	expect_good("local:/run/isthmus/a,pixels=handover");
 	expect_good("kvm:mem=ivshmem:0000:00:05.0,bell=serial:/dev/virtio-ports/isthmus.a");
 	expect_good("kvm:mem=file:/run/memory,bell=unix:/run/bell");
+	expect_good("kvm:mem=file:/run/memory,bell=vsock:3:1024");
+	expect_good("kvm:mem=file:/run/memory,bell=vsock:1024");
 	expect_good("stream:unix:/run/a");
 	expect_good("stream:vsock:3:1024");
 	expect_good("stream:vsock:1024");
@@ -49,7 +51,10 @@ TEST(errors_name_the_part_at_fault) {
 	expect_bad("kvm:mem=ivshmem:00:05.0,bell=unix:/b", "\"00:05.0\"");
 	expect_bad("kvm:mem=ivshmem:0000:00:05.0/../..,bell=unix:/b", "PCI address");
 	expect_bad("kvm:mem=file:/m,bell=", "bell \"\"");
-	expect_bad("kvm:mem=file:/m,bell=unix:", "path is missing");
+	expect_bad("kvm:mem=file:/m,bell=unix:", "\"unix:\": what follows");
+	expect_bad("kvm:mem=file:/m,bell=vsock:", "\"vsock:\": what follows");
+	expect_bad("kvm:mem=file:/m,bell=vsock:x:1", "CID \"x\"");
+	expect_bad("kvm:mem=file:/m,bell=vsock:3:", "port \"\"");
 	expect_bad("kvm:mem=file:/m,bell=pipe:/b", "bell \"pipe:/b\"");
 	expect_bad("stream:", "what follows stream:");
 	expect_bad("stream:tcp:1", "what follows stream:");
