@@ -23,6 +23,7 @@ LAYERS = {
     "common": [],
     "protocol": ["common"],
     "transport": ["common"],
+    "ivshmem-server": ["common", "transport"],
     "bridge": ["common", "protocol", "transport"],
     "vmset": ["common", "borders/trust.h", "transport/transport.h"],
     "appvm-proxy": ["common", "protocol", "transport", "bridge", "vmset"],
