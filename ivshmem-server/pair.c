@@ -64,7 +64,7 @@ static bool next_vector(const struct side *side, enum pair_side of, struct messa
 	const struct side *other = &side->pair->sides[of];
 	const struct told *told = &side->told[of];
 	if (told->n_vectors > 0 && told->serial != other->serial) {
-		*message = (struct message){.number = of, .fd = -1}; // the one that was told of left
+		*message = (struct message){.number = of, .fd = -1}; // what it knew of left
 		return true;
 	}
 	if (other->fd < 0 || told->n_vectors == PAIR_VECTORS) {

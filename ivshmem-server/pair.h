@@ -11,8 +11,8 @@ struct wl_event_loop;
 
 /*
  * What the ivshmem-doorbell devices of two QEMUs get of one server, and nobody else: a piece of
- * memory, and for each of them the interrupts that the other one may raise there. Source: "Device
- * Specification for Inter-VM shared memory device" of QEMU, version 0 of its client-server protocol.
+ * memory, and for each of them the interrupts that the other one may raise there. Source: QEMU's
+ * "Device Specification for Inter-VM shared memory device", version 0 of its client-server protocol.
  *
  * A message is a number of 64 bits, little-endian, with at most one descriptor. A QEMU is told
  *
@@ -23,7 +23,7 @@ struct wl_event_loop;
  *   its id, eventfd          PAIR_VECTORS times
  *   the other's id           when the other one left
  *
- * and tells nothing: what it sends ends its connection, since a machine may have taken its QEMU over.
+ * and tells nothing: what it sends ends its connection, since a machine may have taken it over.
  * One that does not read is brought up to date when it does, and keeps nothing but itself waiting.
  *
  * The device does not tell its machine that the other left, so the server does, by an interrupt.

@@ -50,7 +50,7 @@ extern const struct transport_backend transport_stream_backend;
 /* Writes one line into error and returns false. */
 bool transport_error(char *error, size_t error_size, const char *format, ...)
 		__attribute__((format(printf, 3, 4)));
-/* Reads the decimal digits from text up to end, at least one. false when they are more than most. */
+/* Reads text up to end, decimal digits and at least one. false when the number is above most. */
 bool transport_parse_number(const char *text, const char *end, unsigned long most,
 		unsigned *number);
 

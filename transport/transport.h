@@ -28,8 +28,8 @@ struct wl_event_loop;
  *       ivshmem:ADDRESS is the PCI address of an ivshmem device in this machine (0000:00:05.0); its
  *       file resource2 in sysfs must be readable and writable, and the device enabled (done here
  *       when privileges allow it). serial:PATH is a virtio-serial port whose chardev is joined to
- *       the other machine's (/dev/virtio-ports/NAME). vsock:CID:PORT is a connection between the two,
- *       as in stream:vsock: below, without the pixels. file: and unix: are for two processes of one
+ *       the other machine's (/dev/virtio-ports/NAME). vsock:CID:PORT is a connection between
+ *       the two, as in stream:vsock: below, without the pixels. file: and unix: are for two processes of one
  *       machine: a file that both map, and a socket at which the GUI side listens. Each memory goes
  *       with each bell. Either end may start first. With bell=serial the other machine's end is
  *       noticed at once, but that of a process in a machine that lives on only when the next one

@@ -9,7 +9,7 @@
 struct wl_event_loop;
 struct wl_event_source;
 
-/* How two virtual machines find each other over vsock(7): the GUI side listens, the other connects. */
+/* How two machines find each other over vsock(7): the GUI side listens, the other connects. */
 
 /* CID:PORT, the other machine's CID; or PORT, where cid is VMADDR_CID_ANY. */
 struct vsock_address {
@@ -43,8 +43,8 @@ struct vsock_search {
 
 void vsock_search_init(struct vsock_search *search, struct wl_event_loop *loop,
 		void (*found)(int fd, void *data), void *data);
-/* Starts the search unless it is on. What was found a moment ago and is lost already is searched for
- * less and less often. false with errno. */
+/* Starts the search unless it is on. What was found a moment ago and is lost already is searched
+ * for less and less often. false with errno. */
 bool vsock_search_start(struct vsock_search *search);
 /* Ends it. Harmless when it is not on. */
 void vsock_search_stop(struct vsock_search *search);

@@ -144,7 +144,7 @@ static void join(struct world *world, enum pair_side side) {
 	close_vectors(vectors);
 }
 
-/* Each has told the other of what it has: ours[i] are vectors that i owns, theirs[i] that i rings. */
+/* ours[i] are the vectors that i owns, theirs[i] those that i rings. */
 static void join_both(struct world *world, int ours[PAIR_SIDES][PAIR_VECTORS],
 		int theirs[PAIR_SIDES][PAIR_VECTORS]) {
 	greet(world, PAIR_GUIVM, NULL);
