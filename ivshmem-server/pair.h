@@ -12,7 +12,7 @@ struct wl_event_loop;
 /*
  * What the ivshmem-doorbell devices of two QEMUs get of one server, and nobody else: a piece of
  * memory, and for each of them the interrupts that the other one may raise there. Source: QEMU's
- * "Device Specification for Inter-VM shared memory device", version 0 of its client-server protocol.
+ * "Device Specification for Inter-VM shared memory device", version 0 of its protocol.
  *
  * A message is a number of 64 bits, little-endian, with at most one descriptor. A QEMU is told
  *

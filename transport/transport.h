@@ -29,11 +29,11 @@ struct wl_event_loop;
  *       file resource2 in sysfs must be readable and writable, and the device enabled (done here
  *       when privileges allow it). serial:PATH is a virtio-serial port whose chardev is joined to
  *       the other machine's (/dev/virtio-ports/NAME). vsock:CID:PORT is a connection between
- *       the two, as in stream:vsock: below, without the pixels. file: and unix: are for two processes of one
- *       machine: a file that both map, and a socket at which the GUI side listens. Each memory goes
- *       with each bell. Either end may start first. With bell=serial the other machine's end is
- *       noticed at once, but that of a process in a machine that lives on only when the next one
- *       starts there. Paths hold no comma.
+ *       the two, as in stream:vsock: below, without the pixels. file: and unix: are for two
+ *       processes of one machine: a file that both map, and a socket at which the GUI side
+ *       listens. Each memory goes with each bell. Either end may start first. With bell=serial
+ *       the other machine's end is noticed at once, but that of a process in a machine that
+ *       lives on only when the next one starts there. Paths hold no comma.
  *   stream:unix:PATH | stream:vsock:CID:PORT | stream:vsock:PORT | stream:fd:N
  *       Any stream socket; pixels travel inline. The GUI side listens, the application side
  *       connects. CID is always the other side's: the GUI side accepts connections from that VM
