@@ -28,6 +28,7 @@ static bool pages_is_waiting(const struct local *local) {
 
 static void session_finish(struct local_session *session) {
 	fd_close(&session->doorbell_fd);
+	fd_close(&session->bell_fd);
 	fd_close(&session->pages_fd);
 	if (session->memory != NULL) {
 		munmap(session->memory, session->memory_size);
@@ -36,7 +37,7 @@ static void session_finish(struct local_session *session) {
 }
 
 static struct local_session session_unset(void) {
-	return (struct local_session){.doorbell_fd = -1, .pages_fd = -1};
+	return (struct local_session){.doorbell_fd = -1, .bell_fd = -1, .pages_fd = -1};
 }
 
 static size_t session_layout(struct local_session *session, const struct local_hello *hello) {
@@ -78,6 +79,7 @@ static void local_deliver(struct local *local) {
 		vchan_local_connect(local->base.vchan, session);
 		session->memory = NULL;
 		session->doorbell_fd = -1;
+		session->bell_fd = -1;
 	}
 	local_update(local);
 }
@@ -107,7 +109,7 @@ static bool set_up_peer(struct local_session *session) {
 		.to_guivm_order = LOCAL_RING_ORDER,
 		.to_appvm_order = LOCAL_RING_ORDER,
 	};
-	int fds[2] = {-1, -1};
+	int fds[3] = {-1, -1, -1};
 	int pair[2] = {-1, -1};
 	if (!make_rings(session, &fds[0], &hello)) {
 		return false;
@@ -118,7 +120,10 @@ static bool set_up_peer(struct local_session *session) {
 	}
 	session->pages_fd = pair[0];
 	fds[1] = pair[1];
-	ssize_t sent = fd_send(session->doorbell_fd, &hello, sizeof(hello), fds, 2);
+	session->bell_fd = vchan_local_make_bell();
+	fds[2] = session->bell_fd;
+	ssize_t sent = fd_send(session->doorbell_fd, &hello, sizeof(hello), fds,
+			session->bell_fd >= 0 ? 3 : 2);
 	fd_close(&fds[0]);
 	fd_close(&fds[1]);
 	return sent == sizeof(hello);
@@ -158,6 +163,12 @@ static bool check_pages_socket(int untrusted_fd) {
 		domain == AF_UNIX && type == SOCK_SEQPACKET;
 }
 
+/* An inode without a type, as eventfds have. */
+static bool check_bell(int untrusted_fd) {
+	struct stat info;
+	return fstat(untrusted_fd, &info) == 0 && (info.st_mode & S_IFMT) == 0;
+}
+
 static bool is_order(uint32_t order) {
 	return order >= LOCAL_RING_ORDER_MIN && order <= LOCAL_RING_ORDER_MAX;
 }
@@ -170,18 +181,23 @@ static const char *take_hello(struct local_session *session,
 		wrong = "what listens there is not the GUI side of a link";
 	} else if (untrusted_hello->version != LOCAL_HELLO_VERSION) {
 		wrong = "the GUI side speaks another version of the local transport";
-	} else if (n_fds != 2 || !is_order(untrusted_hello->to_guivm_order) ||
+	} else if (n_fds < 2 || n_fds > 3 || !is_order(untrusted_hello->to_guivm_order) ||
 			!is_order(untrusted_hello->to_appvm_order)) {
 		wrong = "the GUI side's greeting is malformed";
 	} else {
 		session_layout(session, untrusted_hello);
-		if (!check_ring_memory(session, fds[0]) || !check_pages_socket(fds[1])) {
+		if (!check_ring_memory(session, fds[0]) || !check_pages_socket(fds[1]) ||
+				(n_fds == 3 && !check_bell(fds[2]))) {
 			wrong = "the GUI side's descriptors are not what they should be";
 		} else if (!session_map(session, fds[0])) {
 			wrong = "no memory for the rings";
 		} else {
 			session->pages_fd = fds[1];
 			fds[1] = -1;
+			if (n_fds == 3) {
+				session->bell_fd = fds[2];
+				fds[2] = -1;
+			}
 		}
 	}
 	for (size_t i = 0; i < n_fds; i++) {
@@ -201,8 +217,8 @@ static void forget_peer(struct local *local) {
 static int handle_hello(int fd, uint32_t mask, void *data) {
 	struct local *local = data;
 	struct local_hello untrusted_hello = {0};
-	int fds[3]; // one more than wanted, so that a surplus shows
-	size_t n_fds = 3;
+	int fds[4]; // one more than wanted, so that a surplus shows
+	size_t n_fds = 4;
 	ssize_t size = fd_receive(fd, &untrusted_hello, sizeof(untrusted_hello), fds, &n_fds);
 	if (size < 0 && errno == EAGAIN) {
 		return 0;

@@ -13,18 +13,20 @@ struct wl_event_source;
 
 /*
  * The local backend: two processes of one kernel. The GUI side listens at DIR/vchan, the other
- * connects, and the GUI side answers with one message (struct local_hello) that carries two
- * descriptors: the memory of both rings, and one end of a socket pair for page sharing. So a vchan
- * and the pages that belong to it come from the same peer whatever the order of calls, and pages
- * are connected before the first byte of the vchan can be.
+ * connects, and the GUI side answers with one message (struct local_hello) that carries two or
+ * three descriptors: the memory of both rings, one end of a socket pair for page sharing, a bell.
+ * So a vchan and the pages that belong to it come from the same peer whatever the order of calls,
+ * and pages are connected before the first byte of the vchan can be.
  *
- * The connection itself stays: each byte on it is a doorbell, its end is the peer's. An eventfd
- * would be a little cheaper but both ends would share one open file description: a hostile peer can
- * make that blocking (F_SETFL), fill it up and so hang the GUI side in write(2). MSG_DONTWAIT is
- * the caller's own.
+ * The connection itself stays: its end is the peer's, and each byte on it is a doorbell. If a third
+ * descriptor came with the greeting, the application side rings that, an eventfd, which costs half
+ * as much. Both ends share its open file description, so a hostile application side can make it
+ * blocking (F_SETFL): the GUI side reads it with RWF_NOWAIT alone, and never writes it, since there
+ * is no such flag for that and a full counter would hang it. MSG_DONTWAIT is the caller's own. A
+ * pipe is no way out either: who writes memory that faults for ever keeps it locked meanwhile.
  */
 #define LOCAL_HELLO_MAGIC 0x4d485349u /* "ISHM" */
-#define LOCAL_HELLO_VERSION 1
+#define LOCAL_HELLO_VERSION 2
 #define LOCAL_RING_ORDER_MIN 12
 #define LOCAL_RING_ORDER_MAX 24
 #define LOCAL_RING_ORDER 18
@@ -46,6 +48,7 @@ struct local_shared {
 /* What a peer's arrival brings; each half is handed out once. Unset: fds -1, memory NULL. */
 struct local_session {
 	int doorbell_fd;
+	int bell_fd; // eventfd that the application side rings, or -1: it rings doorbell_fd
 	void *memory;
 	size_t memory_size;
 	uint32_t to_guivm_size, to_appvm_size;
@@ -66,6 +69,9 @@ struct local {
 
 /* Called by a vchan or pages that began or ceased to wait: looks for a peer or stops looking. */
 void local_update(struct local *local);
+
+/* An eventfd that this end can read without ever waiting, or -1. */
+int vchan_local_make_bell(void);
 
 /* Give the session's half to the one that waits, who owns its descriptors and memory then. */
 void vchan_local_connect(struct vchan *vchan, struct local_session *session);

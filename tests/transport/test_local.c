@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -26,7 +27,7 @@ static void open_local(struct end *end, enum transport_role role) {
 
 /* A hostile application side. */
 struct appvm {
-	int socket_fd, ring_fd, pages_fd;
+	int socket_fd, ring_fd, pages_fd, bell_fd;
 	struct local_shared *shared;
 	size_t size;
 };
@@ -37,12 +38,13 @@ static struct appvm appvm_connect(struct end *guivm) {
 	EXPECT(connect(appvm.socket_fd, (struct sockaddr *)&address, sizeof(address)) == 0);
 	END_DISPATCH_UNTIL(guivm, vchan_state(guivm->vchan) == VCHAN_CONNECTED);
 	struct local_hello hello;
-	int fds[2];
-	size_t n_fds = 2;
+	int fds[3];
+	size_t n_fds = 3;
 	EXPECT_INT(fd_receive(appvm.socket_fd, &hello, sizeof(hello), fds, &n_fds), sizeof(hello));
-	EXPECT_INT(n_fds, 2);
+	EXPECT_INT(n_fds, 3);
 	appvm.ring_fd = fds[0];
 	appvm.pages_fd = fds[1];
+	appvm.bell_fd = fds[2];
 	struct stat info;
 	EXPECT(fstat(appvm.ring_fd, &info) == 0);
 	appvm.size = (size_t)info.st_size;
@@ -57,6 +59,7 @@ static void appvm_close(struct appvm *appvm) {
 	fd_close(&appvm->socket_fd);
 	fd_close(&appvm->ring_fd);
 	fd_close(&appvm->pages_fd);
+	fd_close(&appvm->bell_fd);
 }
 
 static void start_guivm(struct end *guivm) {
@@ -148,6 +151,70 @@ TEST(a_peer_that_never_reads_doorbells_does_not_block) {
 	for (unsigned i = 0; i < 100000; i++) {
 		appvm.shared->to_appvm.reader_wants = 1;
 		appvm.shared->to_appvm.consumer = appvm.shared->to_appvm.producer;
+		EXPECT_INT(vchan_write(guivm.vchan, "x", 1), 1);
+	}
+	appvm_close(&appvm);
+	end_close(&guivm);
+}
+
+static void ring_bell(const struct appvm *appvm, uint64_t count) {
+	EXPECT_INT(write(appvm->bell_fd, &count, sizeof(count)), sizeof(count));
+}
+
+TEST(the_peer_may_ring_the_bell_or_the_socket) {
+	struct end guivm;
+	start_guivm(&guivm);
+	struct appvm appvm = appvm_connect(&guivm);
+	unsigned calls = guivm.vchan_calls;
+	ring_bell(&appvm, 1);
+	END_DISPATCH_UNTIL(&guivm, guivm.vchan_calls > calls);
+	calls = guivm.vchan_calls;
+	EXPECT_INT(write(appvm.socket_fd, "", 1), 1);
+	END_DISPATCH_UNTIL(&guivm, guivm.vchan_calls > calls);
+	appvm_close(&appvm);
+	end_close(&guivm);
+}
+
+static int steal_ring(int fd, uint32_t mask, void *data) {
+	struct appvm *appvm = data;
+	uint64_t count;
+	EXPECT_INT(read(appvm->bell_fd, &count, sizeof(count)), sizeof(count));
+	EXPECT_INT(read(fd, &count, sizeof(count)), sizeof(count));
+	return 0;
+}
+
+/* The peer makes the bell blocking and takes the ring back before the GUI side has read it. */
+TEST(a_bell_that_was_made_blocking_and_emptied_does_not_hang) {
+	struct end guivm;
+	start_guivm(&guivm);
+	struct appvm appvm = appvm_connect(&guivm);
+	EXPECT_INT(fcntl(appvm.bell_fd, F_SETFL, 0), 0);
+	int thief_fd = eventfd(0, EFD_CLOEXEC);
+	struct wl_event_source *thief = wl_event_loop_add_fd(
+			guivm.loop, thief_fd, WL_EVENT_READABLE, steal_ring, &appvm);
+	// In the order in which they became ready, within one turn.
+	unsigned calls = guivm.vchan_calls;
+	uint64_t one = 1;
+	EXPECT_INT(write(thief_fd, &one, sizeof(one)), sizeof(one));
+	ring_bell(&appvm, 1);
+	end_dispatch(&guivm);
+	EXPECT_INT(guivm.vchan_calls, calls);
+	ring_bell(&appvm, 1);
+	END_DISPATCH_UNTIL(&guivm, guivm.vchan_calls > calls);
+	wl_event_source_remove(thief);
+	close(thief_fd);
+	appvm_close(&appvm);
+	end_close(&guivm);
+}
+
+TEST(a_full_blocking_bell_does_not_hang_what_is_written) {
+	struct end guivm;
+	start_guivm(&guivm);
+	struct appvm appvm = appvm_connect(&guivm);
+	EXPECT_INT(fcntl(appvm.bell_fd, F_SETFL, 0), 0);
+	ring_bell(&appvm, UINT64_MAX - 1);
+	for (unsigned i = 0; i < 10; i++) {
+		appvm.shared->to_appvm.reader_wants = 1;
 		EXPECT_INT(vchan_write(guivm.vchan, "x", 1), 1);
 	}
 	appvm_close(&appvm);
@@ -271,6 +338,21 @@ TEST(a_well_formed_greeting_connects) {
 	EXPECT_INT(greet(&greeting, reason, sizeof(reason)), VCHAN_CONNECTED);
 }
 
+TEST(a_greeting_with_a_bell_connects) {
+	struct greeting greeting = greeting_create();
+	close(greeting.fds[2]);
+	greeting.fds[2] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	greeting.n_fds = 3;
+	char reason[128];
+	EXPECT_INT(greet(&greeting, reason, sizeof(reason)), VCHAN_CONNECTED);
+}
+
+TEST(a_bell_that_is_none_is_refused) {
+	struct greeting greeting = greeting_create();
+	greeting.n_fds = 3; // a socket
+	expect_refusal(&greeting, "descriptors");
+}
+
 TEST(a_greeting_that_is_short_is_refused) {
 	struct greeting greeting = greeting_create();
 	greeting.size--;
@@ -303,7 +385,7 @@ TEST(a_greeting_with_one_descriptor_is_refused) {
 
 TEST(a_greeting_with_a_descriptor_too_many_is_refused) {
 	struct greeting greeting = greeting_create();
-	greeting.n_fds = 3;
+	greeting.n_fds = 4;
 	expect_refusal(&greeting, "malformed");
 }
 
