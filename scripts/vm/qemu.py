@@ -74,7 +74,7 @@ def probe_boots():
             output = subprocess.run(
                 [PROGRAM, *MACHINE, *HARDWARE, '-m', '256', '-display', 'none', '-serial', 'stdio',
                  '-kernel', f'{directory}/vmlinuz', '-initrd', f'{directory}/probe.cpio',
-                 '-append', 'console=ttyS0 panic=-1 quiet'],
+                 '-append', 'console=ttyS0 panic=-1 no_timer_check quiet'],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                 timeout=PROBE_S, check=False).stdout
         except subprocess.TimeoutExpired:
@@ -130,7 +130,7 @@ class Machine:
         self.process = subprocess.Popen(
             ['setpriv', '--pdeathsig', 'KILL', PROGRAM, *MACHINE, *accelerator(), '-name', f'Isthmus {name}',
              '-m', str(memory_mib), '-serial', 'stdio', '-kernel', f'{directory}/vmlinuz',
-             '-initrd', f'{directory}/{image}.cpio', '-append', f'console=ttyS0 panic=-1 quiet {append}',
+             '-initrd', f'{directory}/{image}.cpio', '-append', f'console=ttyS0 panic=-1 no_timer_check quiet {append}',
              '-chardev', f'socket,id=qmp,fd={qmp.fileno()}', '-mon', 'chardev=qmp,mode=control',
              '-device', 'virtio-serial-pci,id=ports', '-chardev', f'socket,id=command,fd={commands.fileno()}',
              '-device', 'virtserialport,chardev=command,name=isthmus.command', *args],
