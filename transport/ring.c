@@ -5,16 +5,28 @@
 #include <errno.h>
 #include <string.h>
 
-void ring_init(struct ring *ring, struct ring_shared *shared, void *data, uint32_t size) {
+void ring_init_words(struct ring *ring, const struct ring_words *words, void *data,
+		uint32_t size) {
 	assert(size > 0 && size <= RING_SIZE_MAX && (size & (size - 1)) == 0);
-	*ring = (struct ring){.shared = shared, .data = data, .size = size};
+	*ring = (struct ring){.shared = *words, .data = data, .size = size};
+}
+
+void ring_init(struct ring *ring, struct ring_shared *shared, void *data, uint32_t size) {
+	// The first byte of a little-endian word.
+	struct ring_words words = {
+		.producer = &shared->producer,
+		.consumer = &shared->consumer,
+		.reader_wants = {(uint8_t *)&shared->reader_wants, 1},
+		.writer_wants = {(uint8_t *)&shared->writer_wants, 1},
+	};
+	ring_init_words(ring, &words, data, size);
 }
 
 /* Bytes that lie in the ring according to the writer, -1 when that is impossible. */
 static ssize_t load_used_by_reader(struct ring *ring) {
 	uint32_t untrusted_producer = ring->last;
 	if (!ring->closed) {
-		untrusted_producer = __atomic_load_n(&ring->shared->producer, __ATOMIC_ACQUIRE);
+		untrusted_producer = __atomic_load_n(ring->shared.producer, __ATOMIC_ACQUIRE);
 	}
 	uint32_t used = untrusted_producer - ring->index;
 	if (used > ring->size) {
@@ -25,7 +37,7 @@ static ssize_t load_used_by_reader(struct ring *ring) {
 }
 
 static ssize_t load_room_by_writer(struct ring *ring) {
-	uint32_t untrusted_consumer = __atomic_load_n(&ring->shared->consumer, __ATOMIC_ACQUIRE);
+	uint32_t untrusted_consumer = __atomic_load_n(ring->shared.consumer, __ATOMIC_ACQUIRE);
 	uint32_t used = ring->index - untrusted_consumer;
 	if (used > ring->size) {
 		errno = EPROTO;
@@ -34,15 +46,21 @@ static ssize_t load_room_by_writer(struct ring *ring) {
 	return ring->size - used;
 }
 
-static void arm(uint32_t *wants) {
-	__atomic_store_n(wants, 1, __ATOMIC_RELAXED);
+static void arm(const struct ring_wish *wish) {
+	__atomic_fetch_or(wish->byte, wish->bit, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-static bool test_and_clear(uint32_t *wants) {
+/* Awake after all: spares the peer a doorbell. */
+static void disarm(const struct ring_wish *wish) {
+	__atomic_fetch_and(wish->byte, (uint8_t)~wish->bit, __ATOMIC_RELAXED);
+}
+
+static bool test_and_clear(const struct ring_wish *wish) {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return __atomic_load_n(wants, __ATOMIC_RELAXED) != 0 &&
-		__atomic_exchange_n(wants, 0, __ATOMIC_ACQ_REL) != 0;
+	return (__atomic_load_n(wish->byte, __ATOMIC_RELAXED) & wish->bit) != 0 &&
+		(__atomic_fetch_and(wish->byte, (uint8_t)~wish->bit, __ATOMIC_ACQ_REL) &
+			wish->bit) != 0;
 }
 
 /* Where index lies in the ring and how many of count bytes come before its end. */
@@ -53,12 +71,12 @@ static size_t first_piece(const struct ring *ring, size_t count, size_t *offset)
 }
 
 ssize_t ring_readable(struct ring *ring) {
-	arm(&ring->shared->reader_wants);
+	arm(&ring->shared.reader_wants);
 	return load_used_by_reader(ring);
 }
 
 ssize_t ring_writable(struct ring *ring) {
-	arm(&ring->shared->writer_wants);
+	arm(&ring->shared.writer_wants);
 	return load_room_by_writer(ring);
 }
 
@@ -79,8 +97,7 @@ ssize_t ring_read(struct ring *ring, void *bytes, size_t size, bool all, bool *d
 		used = ring_readable(ring);
 		count = used < 0 ? 0 : amount((size_t)used, size, all);
 		if (count > 0) {
-			// Awake after all: spare the peer a doorbell.
-			__atomic_store_n(&ring->shared->reader_wants, 0, __ATOMIC_RELAXED);
+			disarm(&ring->shared.reader_wants);
 		}
 	}
 	if (used < 0 || count == 0) {
@@ -91,8 +108,8 @@ ssize_t ring_read(struct ring *ring, void *bytes, size_t size, bool all, bool *d
 	memcpy(bytes, ring->data + offset, first);
 	memcpy((uint8_t *)bytes + first, ring->data, count - first);
 	ring->index += (uint32_t)count;
-	__atomic_store_n(&ring->shared->consumer, ring->index, __ATOMIC_RELEASE);
-	if (test_and_clear(&ring->shared->writer_wants)) {
+	__atomic_store_n(ring->shared.consumer, ring->index, __ATOMIC_RELEASE);
+	if (test_and_clear(&ring->shared.writer_wants)) {
 		*doorbell = true;
 	}
 	return (ssize_t)count;
@@ -105,7 +122,7 @@ static ssize_t room_for(struct ring *ring, size_t size) {
 	}
 	room = ring_writable(ring);
 	if (room >= 0 && (size_t)room >= size) {
-		__atomic_store_n(&ring->shared->writer_wants, 0, __ATOMIC_RELAXED);
+		disarm(&ring->shared.writer_wants);
 	}
 	return room;
 }
@@ -124,14 +141,14 @@ ssize_t ring_write(struct ring *ring, const void *bytes, size_t size, bool all, 
 	memcpy(ring->data + offset, bytes, first);
 	memcpy(ring->data, (const uint8_t *)bytes + first, count - first);
 	ring->index += (uint32_t)count;
-	__atomic_store_n(&ring->shared->producer, ring->index, __ATOMIC_RELEASE);
-	if (test_and_clear(&ring->shared->reader_wants)) {
+	__atomic_store_n(ring->shared.producer, ring->index, __ATOMIC_RELEASE);
+	if (test_and_clear(&ring->shared.reader_wants)) {
 		*doorbell = true;
 	}
 	return (ssize_t)count;
 }
 
 void ring_close(struct ring *ring) {
-	ring->last = __atomic_load_n(&ring->shared->producer, __ATOMIC_ACQUIRE);
+	ring->last = __atomic_load_n(ring->shared.producer, __ATOMIC_ACQUIRE);
 	ring->closed = true;
 }

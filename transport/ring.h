@@ -39,8 +39,21 @@ struct ring_shared {
 	_Alignas(64) uint32_t writer_wants; // the other way round
 };
 
+/* A bit that one end sets to be rung and the other clears when it rings. */
+struct ring_wish {
+	uint8_t *byte;
+	uint8_t bit; // as a mask
+};
+
+/* Where a ring's words lie, for a layout that is somebody else's (libxenvchan's). Borrowed; the
+ * peer may write there at any time. */
+struct ring_words {
+	uint32_t *producer, *consumer;
+	struct ring_wish reader_wants, writer_wants;
+};
+
 struct ring {
-	struct ring_shared *shared; // borrowed; the peer may write here at any time
+	struct ring_words shared;
 	uint8_t *data; // borrowed, size bytes
 	uint32_t size; // a power of two, at most RING_SIZE_MAX
 	uint32_t index; // own: producer in the writer, consumer in the reader
@@ -52,6 +65,7 @@ struct ring {
 
 /* Memory is zeroed or was so when the peer got it. */
 void ring_init(struct ring *ring, struct ring_shared *shared, void *data, uint32_t size);
+void ring_init_words(struct ring *ring, const struct ring_words *words, void *data, uint32_t size);
 
 /*
  * Copies at most size bytes, or with all exactly size or none, and returns how many; -1 with EPROTO
