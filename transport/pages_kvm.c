@@ -8,9 +8,9 @@
 
 #include "common/checked.h"
 #include "common/fd.h"
-#include "common/fifo.h"
 #include "common/limits.h"
 #include "transport/kvm.h"
+#include "transport/pages_acks.h"
 
 /*
  * The application side cuts the arenas into regions; a reference says where one lies and in which
@@ -18,10 +18,6 @@
  * other parts of what it may write anyway, and acknowledges by the reference's token.
  */
 #define PAGES_TAG 0x204d564bu /* "KVM " */
-#define TOKENS 8192u /* how far references may come out of order; a power of two */
-#define ACK_QUEUE_BYTES (LIMIT_PAGES_REGIONS * sizeof(uint32_t))
-
-_Static_assert(TOKENS >= 2 * LIMIT_PAGES_REGIONS, "every region may be named out of order");
 
 struct kvm_ref {
 	uint32_t tag;
@@ -44,17 +40,14 @@ struct pages_kvm {
 	struct pages base;
 	bool lost;
 	uint64_t generation; // of the application side; 0 while the importer waits
-	struct ring acks; // once connected
+	struct pages_acks acks;
 
 	struct wl_list regions; // sharer: kvm_region.link, by offset, draining ones too
 	size_t n_regions;
 	uint32_t next_token;
 
-	uint32_t last_token; // importer: the highest that was used
-	uint8_t used[TOKENS / 8]; // of the TOKENS up to last_token
-	int *mapped; // descriptors of the mappings, in no order; owned
+	int *mapped; // importer: descriptors of the mappings, in no order; owned
 	size_t n_mapped, mapped_capacity;
-	struct fifo queue; // tokens to acknowledge
 };
 
 static struct kvm *kvm_of(struct pages_kvm *pages) {
@@ -92,7 +85,7 @@ static void read_acks(struct pages_kvm *pages) {
 	uint32_t token;
 	bool doorbell = false;
 	ssize_t count;
-	while ((count = ring_read(&pages->acks, &token, sizeof(token), true, &doorbell)) > 0) {
+	while ((count = ring_read(&pages->acks.ring, &token, sizeof(token), true, &doorbell)) > 0) {
 		handle_ack(pages, token);
 	}
 	if (count < 0) {
@@ -182,56 +175,25 @@ static void kvm_release(struct pages_region *base) {
 
 /* Importer. */
 
-static void flush_acks(struct pages_kvm *pages) {
-	bool doorbell = false;
-	while (fifo_size(&pages->queue) > 0) {
-		ssize_t count = ring_write(&pages->acks, fifo_peek(&pages->queue),
-				sizeof(uint32_t), true, &doorbell);
-		if (count < 0) {
-			pages_kvm_disconnect(&pages->base);
-			return;
-		}
-		if (count == 0) {
-			break;
-		}
-		fifo_consume(&pages->queue, sizeof(uint32_t));
-	}
-	if (doorbell) {
+static void after_acks(struct pages_kvm *pages, bool ok, bool doorbell) {
+	if (!ok) {
+		pages_kvm_disconnect(&pages->base);
+	} else if (doorbell) {
 		kvm_bell_ring(&kvm_of(pages)->bell);
 	}
 }
 
 static void acknowledge(struct pages_kvm *pages, uint32_t token) {
-	if (!pages->base.connected) {
-		return;
+	bool doorbell = false;
+	if (pages->base.connected) {
+		bool ok = pages_acks_push(&pages->acks, token, &doorbell);
+		after_acks(pages, ok, doorbell);
 	}
-	if (!fifo_push(&pages->queue, &token, sizeof(token))) {
-		pages_kvm_disconnect(&pages->base); // the peer does not read acknowledgements
-		return;
-	}
-	flush_acks(pages);
-}
-
-/* Whether token was not used before, nor lies too far back to know; uses it. */
-static bool use_token(struct pages_kvm *pages, uint32_t token) {
-	uint32_t ahead = token - pages->last_token, slot = token % TOKENS;
-	uint8_t bit = (uint8_t)(1u << (slot % 8));
-	if (ahead - 1 < TOKENS) {
-		while (pages->last_token != token) {
-			slot = ++pages->last_token % TOKENS;
-			pages->used[slot / 8] &= (uint8_t)~(1u << (slot % 8));
-		}
-	} else if (-ahead >= TOKENS || (pages->used[slot / 8] & bit) != 0) {
-		return false;
-	}
-	slot = token % TOKENS;
-	pages->used[slot / 8] |= bit;
-	return true;
 }
 
 static bool check_ref(struct pages_kvm *pages, const struct kvm_ref *untrusted_ref) {
 	return untrusted_ref->tag == PAGES_TAG &&
-		untrusted_ref->generation == pages->generation && untrusted_ref->token != 0 &&
+		untrusted_ref->generation == pages->generation &&
 		untrusted_ref->size_units > 0 &&
 		untrusted_ref->offset_units >= KVM_ARENAS_OFFSET / KVM_UNIT &&
 		checked_range(untrusted_ref->offset_units, untrusted_ref->size_units,
@@ -285,7 +247,7 @@ static bool kvm_map(struct pages *base, const struct pages_ref *untrusted_bytes,
 		errno = is_sharer(pages) ? ENOTSUP : ENOTCONN;
 		return false;
 	}
-	if (!check_ref(pages, &untrusted_ref) || !use_token(pages, untrusted_ref.token)) {
+	if (!check_ref(pages, &untrusted_ref) || !pages_acks_use(&pages->acks, untrusted_ref.token)) {
 		errno = ENOENT;
 		return false;
 	}
@@ -322,7 +284,7 @@ void pages_kvm_connect(struct pages *base) {
 	}
 	struct kvm *kvm = kvm_of(pages);
 	uint8_t *bytes = (uint8_t *)kvm->header + KVM_RINGS_OFFSET + (2u << KVM_RING_ORDER);
-	ring_init(&pages->acks, &kvm->header->acks, bytes, 1u << KVM_ACKS_ORDER);
+	ring_init(&pages->acks.ring, &kvm->header->acks, bytes, 1u << KVM_ACKS_ORDER);
 	if (!is_sharer(pages)) {
 		pages->generation = kvm->peer;
 	}
@@ -354,7 +316,9 @@ void pages_kvm_look(struct pages *base) {
 	if (is_sharer(pages)) {
 		read_acks(pages);
 	} else {
-		flush_acks(pages);
+		bool doorbell = false;
+		bool ok = pages_acks_flush(&pages->acks, &doorbell);
+		after_acks(pages, ok, doorbell);
 	}
 }
 
@@ -369,7 +333,7 @@ static void kvm_destroy(struct pages *base) {
 	wl_list_for_each_safe(region, next, &pages->regions, link) {
 		region_free(pages, region);
 	}
-	fifo_finish(&pages->queue);
+	pages_acks_finish(&pages->acks);
 	pages_finish(base);
 	free(pages);
 	if (kvm->base.vchan == NULL) {
@@ -395,7 +359,7 @@ struct pages *pages_kvm_create(struct transport *transport, uint64_t max_bytes) 
 	pages->next_token = 1;
 	pages->generation = transport->role == TRANSPORT_APPVM ? kvm->own : 0;
 	wl_list_init(&pages->regions);
-	fifo_init(&pages->queue, ACK_QUEUE_BYTES);
+	pages_acks_init(&pages->acks);
 	pages_init(&pages->base, &pages_kvm_impl, transport, max_bytes);
 	if (kvm->connected) {
 		pages_kvm_connect(&pages->base);
