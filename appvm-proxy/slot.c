@@ -12,7 +12,9 @@
 #include "appvm-proxy/shm.h"
 #include "bridge/link.h"
 #include "common/checked.h"
+#include "common/log.h"
 #include "protocol/link.h"
+#include "transport/pages.h"
 
 #define PIXELS_MAX_BYTES \
 	(LIMIT_LINK_FRAME_BYTES - sizeof(struct link_header) - sizeof(struct link_pixels))
@@ -21,14 +23,31 @@ static uint64_t slot_bytes(const struct slot *slot) {
 	return (uint64_t)slot->stride * slot->height;
 }
 
+/* Within the quota, but the system has no more memory to share (Xen's grants are few): it goes
+ * through the link. */
+static bool slot_may_go_inline(const struct slot *slot) {
+	const struct proxy *proxy = slot->client->proxy;
+	uint64_t used = pages_bytes_used(proxy->pages) + proxy->inline_bytes;
+	return used <= proxy->pages_bytes && slot_bytes(slot) <= proxy->pages_bytes - used;
+}
+
 static bool slot_take_memory(struct slot *slot) {
 	struct proxy *proxy = slot->client->proxy;
 	if (proxy->pixels == PIXELS_ARENA) {
 		slot->place = arena_place_create(proxy->arenas, slot_bytes(slot));
-		if (slot->place == NULL && errno == ENOSPC && proxy->n_slots_returning > 0) {
-			errno = EAGAIN;
+		if (slot->place != NULL || errno != ENOSPC) {
+			return slot->place != NULL;
 		}
-		return slot->place != NULL;
+		if (proxy->n_slots_returning > 0) {
+			errno = EAGAIN;
+			return false;
+		}
+		if (!slot_may_go_inline(slot)) {
+			errno = ENOSPC;
+			return false;
+		}
+		log_debug("no memory to share: a frame of %u by %u is sent", slot->width,
+				slot->height);
 	}
 	if (slot_bytes(slot) > proxy->pages_bytes - proxy->inline_bytes) {
 		errno = proxy->n_slots_returning > 0 ? EAGAIN : ENOSPC;

@@ -39,6 +39,7 @@ struct transport {
 	enum transport_role role;
 	unsigned caps;
 	char *spec; // owned
+	unsigned long ioctl_request; // of transport_ioctl_request()
 	struct vchan *vchan; // the one that exists, or NULL
 	struct pages *pages; // likewise
 };
@@ -46,6 +47,7 @@ struct transport {
 extern const struct transport_backend transport_kvm_backend;
 extern const struct transport_backend transport_local_backend;
 extern const struct transport_backend transport_stream_backend;
+extern const struct transport_backend transport_xen_backend; // where built with Xen
 
 /* Writes one line into error and returns false. */
 bool transport_error(char *error, size_t error_size, const char *format, ...)

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/pages_acks.h"
 
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "common/fd.h"
 #include "common/limits.h"
 
 _Static_assert(PAGES_ACKS_TOKENS >= 2 * LIMIT_PAGES_REGIONS,
@@ -12,7 +17,44 @@ void pages_acks_init(struct pages_acks *acks) {
 }
 
 void pages_acks_finish(struct pages_acks *acks) {
+	for (size_t i = 0; i < acks->n_mapped; i++) {
+		fd_close(&acks->mapped[i]);
+	}
+	free(acks->mapped);
 	fifo_finish(&acks->queue);
+}
+
+bool pages_acks_reserve(struct pages_acks *acks) {
+	if (acks->n_mapped >= LIMIT_PAGES_REGIONS) {
+		errno = ENOSPC;
+		return false;
+	}
+	if (acks->n_mapped < acks->mapped_capacity) {
+		return true;
+	}
+	size_t capacity = acks->mapped_capacity > 0 ? 2 * acks->mapped_capacity : 16;
+	int *mapped = reallocarray(acks->mapped, capacity, sizeof(*mapped));
+	if (mapped == NULL) {
+		return false;
+	}
+	acks->mapped = mapped;
+	acks->mapped_capacity = capacity;
+	return true;
+}
+
+void pages_acks_hold(struct pages_acks *acks, int fd) {
+	assert(acks->n_mapped < acks->mapped_capacity);
+	acks->mapped[acks->n_mapped++] = fd;
+}
+
+void pages_acks_drop(struct pages_acks *acks, int *fd) {
+	size_t i = 0;
+	while (i < acks->n_mapped && acks->mapped[i] != *fd) {
+		i++;
+	}
+	assert(i < acks->n_mapped);
+	acks->mapped[i] = acks->mapped[--acks->n_mapped];
+	fd_close(fd);
 }
 
 bool pages_acks_use(struct pages_acks *acks, uint32_t untrusted_token) {

@@ -3,6 +3,7 @@
 #define ISTHMUS_TRANSPORT_PAGES_ACKS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/fifo.h"
@@ -20,10 +21,20 @@ struct pages_acks {
 	uint32_t last_token; // importer: the highest that was used
 	uint8_t used[PAGES_ACKS_TOKENS / 8]; // of the PAGES_ACKS_TOKENS up to last_token
 	struct fifo queue; // importer: tokens that the ring had no room for
+	int *mapped; // importer: descriptors of its mappings, in no order; owned
+	size_t n_mapped, mapped_capacity;
 };
 
 void pages_acks_init(struct pages_acks *acks);
+/* Closes what is still held. */
 void pages_acks_finish(struct pages_acks *acks);
+
+/* Importer. A mapping's descriptor is held until it is dropped. reserve: room for one more; false
+ * with errno: ENOSPC there are LIMIT_PAGES_REGIONS, ENOMEM. */
+bool pages_acks_reserve(struct pages_acks *acks);
+void pages_acks_hold(struct pages_acks *acks, int fd);
+/* Closes it. */
+void pages_acks_drop(struct pages_acks *acks, int *fd);
 
 /* Importer. Whether untrusted_token was not used before, nor lies too far back to know; uses it. */
 bool pages_acks_use(struct pages_acks *acks, uint32_t untrusted_token);

@@ -7,7 +7,6 @@
 #include <wayland-server-core.h>
 
 #include "common/checked.h"
-#include "common/fd.h"
 #include "common/limits.h"
 #include "transport/kvm.h"
 #include "transport/pages_acks.h"
@@ -45,9 +44,6 @@ struct pages_kvm {
 	struct wl_list regions; // sharer: kvm_region.link, by offset, draining ones too
 	size_t n_regions;
 	uint32_t next_token;
-
-	int *mapped; // importer: descriptors of the mappings, in no order; owned
-	size_t n_mapped, mapped_capacity;
 };
 
 static struct kvm *kvm_of(struct pages_kvm *pages) {
@@ -200,20 +196,6 @@ static bool check_ref(struct pages_kvm *pages, const struct kvm_ref *untrusted_r
 			kvm_of(pages)->region_size / KVM_UNIT);
 }
 
-static bool reserve_mapped(struct pages_kvm *pages) {
-	if (pages->n_mapped < pages->mapped_capacity) {
-		return true;
-	}
-	size_t capacity = pages->mapped_capacity > 0 ? 2 * pages->mapped_capacity : 16;
-	int *mapped = reallocarray(pages->mapped, capacity, sizeof(*mapped));
-	if (mapped == NULL) {
-		return false;
-	}
-	pages->mapped = mapped;
-	pages->mapped_capacity = capacity;
-	return true;
-}
-
 static bool fill_mapping(struct pages_kvm *pages, const struct kvm_ref *ref, uint64_t min_size,
 		struct pages_mapping *mapping) {
 	uint64_t size = (uint64_t)ref->size_units * KVM_UNIT;
@@ -221,8 +203,7 @@ static bool fill_mapping(struct pages_kvm *pages, const struct kvm_ref *ref, uin
 		errno = ERANGE;
 		return false;
 	}
-	if (pages->n_mapped >= LIMIT_PAGES_REGIONS ||
-			size > pages->base.max_bytes - pages->base.bytes_used) {
+	if (size > pages->base.max_bytes - pages->base.bytes_used) {
 		errno = ENOSPC;
 		return false;
 	}
@@ -247,31 +228,28 @@ static bool kvm_map(struct pages *base, const struct pages_ref *untrusted_bytes,
 		errno = is_sharer(pages) ? ENOTSUP : ENOTCONN;
 		return false;
 	}
-	if (!check_ref(pages, &untrusted_ref) || !pages_acks_use(&pages->acks, untrusted_ref.token)) {
+	if (!check_ref(pages, &untrusted_ref) ||
+			!pages_acks_use(&pages->acks, untrusted_ref.token)) {
 		errno = ENOENT;
 		return false;
 	}
-	if (!reserve_mapped(pages) || !fill_mapping(pages, &untrusted_ref, min_size, mapping)) {
+	if (!pages_acks_reserve(&pages->acks) ||
+			!fill_mapping(pages, &untrusted_ref, min_size, mapping)) {
 		int saved_errno = errno;
 		acknowledge(pages, untrusted_ref.token);
 		errno = saved_errno;
 		return false;
 	}
-	pages->mapped[pages->n_mapped++] = mapping->fd;
+	pages_acks_hold(&pages->acks, mapping->fd);
 	base->bytes_used += mapping->quota_bytes;
 	return true;
 }
 
 static void kvm_unmap(struct pages *base, struct pages_mapping *mapping) {
 	struct pages_kvm *pages = (struct pages_kvm *)base;
-	size_t i = 0;
-	while (i < pages->n_mapped && pages->mapped[i] != mapping->fd) {
-		i++;
-	}
-	assert(i < pages->n_mapped && base->bytes_used >= mapping->quota_bytes);
-	pages->mapped[i] = pages->mapped[--pages->n_mapped];
+	assert(base->bytes_used >= mapping->quota_bytes);
 	base->bytes_used -= mapping->quota_bytes;
-	fd_close(&mapping->fd);
+	pages_acks_drop(&pages->acks, &mapping->fd);
 	acknowledge(pages, (uint32_t)mapping->id);
 }
 
@@ -325,10 +303,6 @@ void pages_kvm_look(struct pages *base) {
 static void kvm_destroy(struct pages *base) {
 	struct pages_kvm *pages = (struct pages_kvm *)base;
 	struct kvm *kvm = kvm_of(pages);
-	for (size_t i = 0; i < pages->n_mapped; i++) {
-		fd_close(&pages->mapped[i]);
-	}
-	free(pages->mapped);
 	struct kvm_region *region, *next;
 	wl_list_for_each_safe(region, next, &pages->regions, link) {
 		region_free(pages, region);

@@ -11,6 +11,9 @@ static const struct transport_backend *const backends[] = {
 	&transport_kvm_backend,
 	&transport_local_backend,
 	&transport_stream_backend,
+#ifdef ISTHMUS_XEN
+	&transport_xen_backend,
+#endif
 };
 
 bool transport_error(char *error, size_t error_size, const char *format, ...) {
@@ -54,7 +57,11 @@ static const struct transport_backend *find_backend(const char *spec, const char
 		}
 	}
 	transport_error(error, error_size,
-			"transport \"%s\": unknown kind \"%.*s\"; known: kvm, local, stream", spec,
+			"transport \"%s\": unknown kind \"%.*s\"; known: kvm, local, stream"
+#ifdef ISTHMUS_XEN
+			", xen"
+#endif
+			, spec,
 			(int)length, spec);
 	return NULL;
 }
@@ -98,6 +105,10 @@ void transport_close(struct transport *transport) {
 
 unsigned transport_caps(const struct transport *transport) {
 	return transport->caps;
+}
+
+unsigned long transport_ioctl_request(const struct transport *transport) {
+	return transport->ioctl_request;
 }
 
 const char *transport_spec(const struct transport *transport) {

@@ -13,8 +13,8 @@ struct wl_event_loop;
  * Opening does everything that needs the file system or privileges, so that the GUI side can enter
  * its sandbox between transport_open() and the first vchan_create(). What that side calls after it:
  * accept4, socketpair, memfd_create, ftruncate, fcntl, mmap, munmap, sendmsg, recvmsg, sendto,
- * recvfrom, fstat, fstatfs, close, epoll_ctl, epoll_wait, getpeername, and unlink in
- * transport_close() (it may fail).
+ * recvfrom, poll, shutdown, fstat, fstatfs, close, epoll_ctl, epoll_wait, getpeername,
+ * transport_ioctl_request(), and unlink in transport_close() (it may fail).
  *
  *   local:DIR[,pixels=handover|arena]
  *       Two processes of one kernel. The GUI side creates DIR/vchan, a unix socket (and DIR, with
@@ -39,6 +39,15 @@ struct wl_event_loop;
  *       connects. CID is always the other side's: the GUI side accepts connections from that VM
  *       only, and stream:vsock:PORT listens for any VM, so use it only where no other VM can reach
  *       the port. stream:fd:N takes over a connected socket, once: there is no second peer.
+ *   xen:DOMAIN:NAME[,grants=writable]
+ *       Two domains of Xen. DOMAIN is the other one: its number, or its name as the toolstack wrote
+ *       it: to vm-data/isthmus/NAME of this domain in XenStore (the number), or, in dom0, its own.
+ *       NAME tells links between the same two domains apart. The application side is libxenvchan's
+ *       server, the GUI side its client (transport/xen.h); either may start first, and an end of
+ *       either domain is noticed at once. Opening forks a process, which stays outside of the
+ *       sandbox; the GUI side alone does so. Memory is shared read-only; with grants=writable, on
+ *       the application side, a drop-in relay's compositor can map it, too. Built where libxenvchan
+ *       is.
  */
 enum transport_role {
 	TRANSPORT_GUIVM, // the trusted side: lays memory out, listens
@@ -70,6 +79,9 @@ bool transport_spec_check(const char *spec, char *error, size_t error_size);
 
 /* A set of enum transport_caps, as both ends derive it from the spec: the same on both. */
 unsigned transport_caps(const struct transport *transport);
+
+/* GUI side, for the sandbox: the one request of ioctl() that is made after opening, 0 for none. */
+unsigned long transport_ioctl_request(const struct transport *transport);
 
 /* The spec as given, for messages. */
 const char *transport_spec(const struct transport *transport);

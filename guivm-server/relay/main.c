@@ -159,9 +159,12 @@ static struct upstream *open_upstream(const struct options *options, struct rela
 	return upstream;
 }
 
-static bool enter_sandbox(const struct upstream *upstream) {
+static bool enter_sandbox(const struct upstream *upstream, const struct transport *transport) {
 	struct sandbox_options options = {
-			.connects = upstream_connects(upstream), .max_fds = RELAY_MAX_FDS};
+			.connects = upstream_connects(upstream),
+			.max_fds = RELAY_MAX_FDS,
+			.ioctl_request = transport_ioctl_request(transport),
+	};
 	if (!sandbox_enter(&options)) {
 		log_errno("cannot enter the sandbox");
 		return false;
@@ -199,7 +202,7 @@ static bool serve(struct relay *relay, const struct options *options) {
 			wl_event_loop_add_signal(relay->loop, SIGTERM, handle_signal, relay),
 			wl_event_loop_add_signal(relay->loop, SIGINT, handle_signal, relay),
 	};
-	bool ok = enter_sandbox(upstream);
+	bool ok = enter_sandbox(upstream, relay->transport);
 	if (ok && !relay_start(relay)) {
 		log_errno("%s", options->transport);
 		ok = false;

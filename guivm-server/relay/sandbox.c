@@ -152,7 +152,6 @@ static const int refused_calls[] = {
 		SCMP_SYS(unlinkat),
 		SCMP_SYS(newfstatat),
 		SCMP_SYS(statx),
-		SCMP_SYS(ioctl),
 		SCMP_SYS(prctl),
 		SCMP_SYS(open),
 		SCMP_SYS(openat),
@@ -172,7 +171,18 @@ static bool add_calls(scmp_filter_ctx filter, uint32_t action, const int *calls,
 	return true;
 }
 
-static bool add_checked_calls(scmp_filter_ctx filter, bool connects) {
+/* Refused but for one request. */
+static int add_ioctl(scmp_filter_ctx filter, unsigned long request) {
+	if (request == 0) {
+		return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 0);
+	}
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+			       SCMP_A1(SCMP_CMP_EQ, request)) |
+	       seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
+			       SCMP_A1(SCMP_CMP_NE, request));
+}
+
+static bool add_checked_calls(scmp_filter_ctx filter, const struct sandbox_options *options) {
 	const uint64_t prot_exec = PROT_EXEC;
 	static const int fcntl_commands[] = {F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL,
 			F_ADD_SEALS, F_GET_SEALS};
@@ -184,11 +194,12 @@ static bool add_checked_calls(scmp_filter_ctx filter, bool connects) {
 			SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
 	failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(preadv2), 1,
 			SCMP_A5(SCMP_CMP_EQ, RWF_NOWAIT));
+	failed |= add_ioctl(filter, options->ioctl_request);
 	for (size_t i = 0; i < sizeof(fcntl_commands) / sizeof(fcntl_commands[0]); i++) {
 		failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
 				SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntl_commands[i]));
 	}
-	if (connects) {
+	if (options->connects) {
 		failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
 				SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
 		failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
@@ -196,7 +207,7 @@ static bool add_checked_calls(scmp_filter_ctx filter, bool connects) {
 	return failed == 0;
 }
 
-static bool filter_calls(bool connects) {
+static bool filter_calls(const struct sandbox_options *options) {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	if (filter == NULL) {
 		errno = ENOMEM;
@@ -207,7 +218,7 @@ static bool filter_calls(bool connects) {
 			    sizeof(allowed_calls) / sizeof(allowed_calls[0])) &&
 			add_calls(filter, SCMP_ACT_ERRNO(EPERM), refused_calls,
 					sizeof(refused_calls) / sizeof(refused_calls[0])) &&
-			add_checked_calls(filter, connects)) {
+			add_checked_calls(filter, options)) {
 		error = seccomp_load(filter);
 	}
 	seccomp_release(filter);
@@ -227,5 +238,5 @@ bool sandbox_enter(const struct sandbox_options *options) {
 		return false;
 	}
 	forbid_files();
-	return filter_calls(options->connects);
+	return filter_calls(options);
 }

@@ -8,6 +8,7 @@
 struct sandbox_options {
 	bool connects; // drop-in mode: socket(AF_UNIX) and connect() for each application
 	uint32_t max_fds;
+	unsigned long ioctl_request; // the one that the transport needs, 0 none
 };
 
 /*

@@ -42,10 +42,16 @@ static enum outcome outcome_of(long result) {
 	return result >= 0 ? WORKED : errno == EPERM ? REFUSED : FAILED;
 }
 
+static unsigned long allowed_ioctl;
+
 static enum outcome attempt(long (*try)(void), bool connects) {
 	pid_t pid = fork();
 	if (pid == 0) {
-		struct sandbox_options options = {.connects = connects, .max_fds = 64};
+		struct sandbox_options options = {
+				.connects = connects,
+				.max_fds = 64,
+				.ioctl_request = allowed_ioctl,
+		};
 		if (!sandbox_enter(&options)) {
 			_exit(100);
 		}
@@ -195,6 +201,11 @@ TEST(no_memory_becomes_code) {
 	expect(try_protect_code, KILLED);
 }
 
+static long try_allowed_ioctl(void) {
+	int count, ends[2];
+	return pipe2(ends, O_CLOEXEC) == 0 ? ioctl(ends[0], FIONREAD, &count) : -1;
+}
+
 static long try_ioctl(void) {
 	return ioctl(0, TIOCSTI, "x");
 }
@@ -216,6 +227,13 @@ TEST(descriptors_and_privileges_are_no_way_out) {
 	expect(try_own_pipe, KILLED);
 	expect(try_unshare, KILLED);
 	expect(try_raise_limit, KILLED);
+}
+
+TEST(of_ioctl_only_the_request_that_a_transport_needs_works) {
+	expect(try_allowed_ioctl, REFUSED);
+	allowed_ioctl = FIONREAD;
+	expect(try_allowed_ioctl, WORKED);
+	expect(try_ioctl, REFUSED);
 }
 
 static long try_what_a_relay_does(void) {

@@ -36,6 +36,16 @@ static void stream_fd_spec(enum transport_role role, char *text, size_t size) {
 	pair[role] = -1;
 }
 
+/* Named after the test, whose folder is its own. */
+static void xen_spec(enum transport_role role, char *text, size_t size) {
+	const char *domid = getenv("ISTHMUS_TEST_DOMID");
+	if (domid == NULL) {
+		test_skip("not in a domain of Xen: ISTHMUS_TEST_DOMID is not set");
+	}
+	snprintf(text, size, "xen:%s:%s", domid, strrchr(test_dir(), '/') + 1);
+}
+
+const struct backend backend_xen = {"xen", xen_spec};
 const struct backend backend_kvm = {"kvm", kvm_spec};
 const struct backend backend_local = {"local", local_spec};
 const struct backend backend_stream_unix = {"stream:unix", stream_unix_spec};

@@ -31,6 +31,7 @@ extern const struct backend backend_local;
 extern const struct backend backend_kvm;
 extern const struct backend backend_stream_unix;
 extern const struct backend backend_stream_fd;
+extern const struct backend backend_xen;
 
 /* loop NULL: a loop of its own. Fails the test when the transport does not open. */
 void end_open(struct end *end, const struct backend *backend, enum transport_role role,
@@ -53,6 +54,16 @@ void end_dispatch(struct end *end);
 void ends_connect(struct end *guivm, struct end *appvm, const struct backend *backend);
 void ends_close(struct end *guivm, struct end *appvm);
 
+#ifdef ISTHMUS_TEST_XEN
+/* For a program that runs in a domain of Xen, both ends in it. ISTHMUS_TEST_DOMID: its number. */
+#define BACKEND_TEST(test_name) \
+	static void test_name(const struct backend *backend); \
+	TEST(xen_##test_name) { \
+		test_name(&backend_xen); \
+	} \
+	static void test_name(const struct backend *backend)
+#define LISTENING_BACKEND_TEST(test_name) BACKEND_TEST(test_name)
+#else
 /* Runs body once per backend. */
 #define BACKEND_TEST(test_name) \
 	static void test_name(const struct backend *backend); \
@@ -83,5 +94,6 @@ void ends_close(struct end *guivm, struct end *appvm);
 		test_name(&backend_stream_unix); \
 	} \
 	static void test_name(const struct backend *backend)
+#endif
 
 #endif

@@ -31,6 +31,10 @@ TEST(every_form_is_accepted) {
 	expect_good("stream:vsock:3:1024");
 	expect_good("stream:vsock:1024");
 	expect_good("stream:fd:3");
+#ifdef ISTHMUS_XEN
+	expect_good("xen:0:isthmus");
+	expect_good("xen:sys-gui:isthmus_1,grants=writable");
+#endif
 }
 
 TEST(errors_name_the_part_at_fault) {
@@ -57,6 +61,17 @@ TEST(errors_name_the_part_at_fault) {
 	expect_bad("kvm:mem=file:/m,bell=vsock:3:", "port \"\"");
 	expect_bad("kvm:mem=file:/m,bell=pipe:/b", "bell \"pipe:/b\"");
 	expect_bad("stream:", "what follows stream:");
+#ifdef ISTHMUS_XEN
+	expect_bad("xen:", "xen:DOMAIN:NAME");
+	expect_bad("xen:0", "xen:DOMAIN:NAME");
+	expect_bad("xen::a", "domain is missing");
+	expect_bad("xen:0:", "name is missing");
+	expect_bad("xen:0:a/b", "name has other");
+	expect_bad("xen:../1:a", "domain has other");
+	expect_bad("xen:0:a,grants=w", "grants=w\": the only option");
+	expect_bad("xen:0:0123456789012345678901234567890123456789012345678901234567890123",
+		"too long");
+#endif
 	expect_bad("stream:tcp:1", "what follows stream:");
 	expect_bad("stream:unix:", "path is missing");
 	expect_bad("stream:vsock:", "port \"\"");

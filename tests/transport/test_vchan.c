@@ -347,7 +347,11 @@ static void expect_exit(pid_t pid, int expected) {
 	EXPECT_INT(WEXITSTATUS(status), expected);
 }
 
+#ifdef ISTHMUS_TEST_XEN
+#define PING_PONGS 2000 /* on an emulated processor */
+#else
 #define PING_PONGS 100000
+#endif
 
 static uint8_t read_byte(struct end *end) {
 	uint8_t byte;
