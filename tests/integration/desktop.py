@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -145,11 +146,40 @@ class Input:
         self.process.stdout.close()
 
 
+class Touchscreen:
+    """Fingers on the screen of isthmus-test-touchscreen."""
+
+    def __init__(self, desktop):
+        self.size = desktop.size
+        self.socket, self.other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+    def line(self, text):
+        self.socket.send(text.encode())
+        assert self.socket.recv(16) == b'ok\n', text
+
+    def place(self, x, y):
+        return f'{x * 1000000 / self.size[0]} {y * 1000000 / self.size[1]}'
+
+    def down(self, finger, x, y):
+        self.line(f'down {finger} {self.place(x, y)}')
+
+    def motion(self, finger, x, y):
+        self.line(f'motion {finger} {self.place(x, y)}')
+
+    def up(self, finger):
+        self.line(f'up {finger}')
+
+    def close(self):
+        self.socket.close()
+        self.other.close()
+
+
 class Desktop:
-    """Use as a context manager. vms: name to colour. options: extra fields of each VM."""
+    """Use as a context manager. vms: name to colour. options: extra fields of each VM. touch: with a
+    touch screen, which is then in self.touch."""
 
     def __init__(self, vms=None, size=(1280, 720), transport='local', suffix='', guivm=None,
-                 options=None, outputs=1, refresh=60):
+                 options=None, outputs=1, refresh=60, touch=False):
         self.vms = dict(VMS if vms is None else vms)
         self.size = size
         self.transport = transport
@@ -162,6 +192,7 @@ class Desktop:
         self.memories = set()
         self.server = None
         self.pointer = None
+        self.touch = Touchscreen(self) if touch else None
 
     def __enter__(self):
         self.dir = tempfile.mkdtemp(prefix='isthmus-test-')
@@ -208,11 +239,14 @@ class Desktop:
 
     def start_server(self):
         read_end, write_end = os.pipe()
+        program, env, fds = f'{BUILD}/guivm-server/guivm-server', self.base_env, [write_end]
+        if self.touch is not None:
+            program = f'{BUILD}/tests/integration/isthmus-test-touchscreen'
+            fds.append(self.touch.other.fileno())
+            env = dict(env, ISTHMUS_TEST_TOUCHSCREEN=str(fds[-1]))
         self.server = subprocess.Popen(
-            [f'{BUILD}/guivm-server/guivm-server', '--vmset', self.vmset,
-             '--ready-fd', str(write_end)],
-            env=self.base_env, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
-            pass_fds=[write_end])
+            [program, '--vmset', self.vmset, '--ready-fd', str(write_end)],
+            env=env, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, pass_fds=fds)
         os.close(write_end)
         with os.fdopen(read_end) as ready:
             ready.readline()
@@ -332,6 +366,8 @@ class Desktop:
                 self.server.kill()
                 self.server.wait()
                 raise AssertionError('guivm-server did not end') from None
+        if self.touch is not None:
+            self.touch.close()
         status = self.server.returncode if self.server is not None else None
         text = self.log_text()
         self.log.close()

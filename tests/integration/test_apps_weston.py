@@ -3,7 +3,7 @@
 import subprocess
 
 import desktop
-from apps import AppCase, app, changed_box, needs
+from apps import TITLE, VMS, AppCase, app, changed_box, needs
 
 WORK = '#1b7f3b'
 ESCAPE, UP, LEFT, RIGHT, DOWN = 1, 103, 105, 106, 108
@@ -103,14 +103,50 @@ class Weston(AppCase):
                 d.until('it turns', lambda: d.screenshot().data != before.data)
 
     @needs('weston-constraints')
-    def test_constraints_draws_while_the_pointer_is_confined(self):
-        with self.desktop(app('weston-constraints')) as d:
-            self.show(d)
-            before = self.settled(d)
-            window = d.windows()[0]
-            d.input.click(*(window.x + window.width // 2, window.y + window.height // 2))
-            self.settled(d)
-            self.assertIsNotNone(before)
+    def test_a_pointer_is_confined_then_locked_then_free(self):
+        # Each click of the left button takes weston-constraints to the next of the three.
+        vms = {'work': VMS['work'], 'personal': VMS['personal']}
+        with self.desktop(app('weston-constraints'), vms=vms) as d:
+            one, other = self.start(d), self.start(d, vm='personal')
+            middle = one.x + one.width // 2, one.y + one.height // 2
+            away = other.x + other.width // 2, other.y + other.height // 2
+            near_away = away[0] - 16, away[1] - 16, 32, 32
+            d.input.move(*middle)
+            bare = self.settled(d).colors(near_away)
+
+            def pull(wanted):
+                """Pulls the pointer to the other window until it comes, or is kept."""
+                def pulled():
+                    d.input.move(*middle)
+                    d.input.move(*away)
+                    return (d.screenshot().colors(near_away) != bare) == wanted
+                return pulled
+
+            d.until('the pointer is free', pull(True))
+            d.input.click(*middle)
+            d.until('the pointer is confined', pull(False))
+            d.input.line('button 273 1')
+            d.input.line('button 273 0')
+            self.assertTrue(d.window(one.id).focused)
+            # Kept means at the border, where it is drawn; what is locked is not drawn at all.
+            kept = self.settled(d)
+            d.input.move(*middle)
+            self.until_changed(d, kept, 10)
+            d.input.line('button 272 1')
+            d.input.line('button 272 0')
+            d.until('the pointer is locked', lambda: self.is_hidden(d, middle))
+            d.input.move(*away)
+            self.assertEqual(d.screenshot().colors(near_away), bare)
+            d.input.line('button 272 1')
+            d.input.line('button 272 0')
+            d.until('the pointer is free again', pull(True))
+            d.input.line('button 272 1')
+            d.input.line('button 272 0')
+            d.until('the other window has the focus', lambda: d.window(other.id).focused)
+
+    def is_hidden(self, d, at):
+        """Whether no cursor is drawn at a place where nothing else is."""
+        return len(d.screenshot().colors((at[0] - 8, at[1] - 8, 16, 24))) == 1
 
     @needs('weston-resizor')
     def test_resizor_grows_and_shrinks_by_keys(self):
@@ -124,10 +160,45 @@ class Weston(AppCase):
             image = self.settled(d)
             self.assert_frame(image, d.window(window.id), WORK)
 
-    @needs('weston-simple-touch', 'weston-tablet', 'weston-stacking', 'weston-fullscreen')
+    def touched(self, d, x, y, color):
+        """A cross of the finger's colour, as weston-simple-touch draws it."""
+        return self.count(d.screenshot(), (x - 4, y - 4, 9, 9), color) >= 5
+
+    @needs('weston-simple-touch')
+    def test_fingers_reach_the_window_that_they_touch_and_no_other(self):
+        red, yellow = '#ff0000', '#ffff00'  # of the first finger and the second
+        vms = {'work': VMS['work'], 'personal': VMS['personal']}
+        with self.desktop(app('weston-simple-touch'), vms=vms, size=(1400, 720), touch=True) as d:
+            one, other = self.start(d), self.start(d, vm='personal')
+            d.until('both are drawn', lambda: all(len(
+                d.screenshot().colors((w.x + 100, w.y + 100, 9, 9))) == 1 for w in (one, other)))
+            # What gets the focus or loses it draws itself anew: look at motion, after that.
+            d.touch.down(0, other.x + 100, other.y + 100)
+            d.touch.down(1, one.x + 50, one.y + 300)
+            self.settled(d)
+            self.assertTrue(d.window(one.id).focused)
+            d.touch.motion(0, other.x + 200, other.y + 150)
+            d.touch.motion(1, one.x + 60, one.y + 350)
+            d.until('the first finger', lambda: self.touched(d, other.x + 200, other.y + 150, red))
+            d.until('the second', lambda: self.touched(d, one.x + 60, one.y + 350, yellow))
+            # A finger stays with the window that it touched first.
+            d.touch.motion(0, one.x + 200, one.y + 150)
+            d.touch.up(0)
+            d.touch.down(0, one.x + 400, one.y + 50)
+            d.until('another touch', lambda: self.touched(d, one.x + 400, one.y + 50, red))
+            self.assertFalse(self.touched(d, one.x + 200, one.y + 150, red))
+            self.assertEqual(self.count(d.screenshot(), other.box, yellow), 0)
+            d.touch.up(0)
+            d.touch.up(1)
+            # Frames answer fingers as they answer the pointer.
+            d.touch.down(0, other.x + other.width - 12, other.y - TITLE // 2)
+            d.touch.up(0)
+            d.wait_gone(1)
+
+    @needs('weston-tablet', 'weston-stacking', 'weston-fullscreen')
     def test_demos_that_are_only_shown(self):
-        # There is no way to inject touch or tablet input from outside into a wlroots compositor.
-        for program in ('weston-simple-touch', 'weston-tablet', 'weston-stacking', 'weston-fullscreen'):
+        # There is no way to inject tablet input from outside into a wlroots compositor.
+        for program in ('weston-tablet', 'weston-stacking', 'weston-fullscreen'):
             with self.subTest(program), self.desktop(app(program), size=(1280, 1024)) as d:
                 window = self.start(d)
                 self.assert_frame(self.settled(d), d.window(window.id), WORK)
