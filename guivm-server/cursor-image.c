@@ -7,9 +7,13 @@
 
 #include "common/limits.h"
 #include "guivm-server/cursor.h"
+#include "guivm-server/hit.h"
 #include "guivm-server/server.h"
+#include "guivm-server/vm.h"
+#include "guivm-server/window.h"
 
 #define CURSOR_SIZE_PX 24
+#define GRID_PX 8 // less than the smallest window with its frame
 
 static void cursor_drop_image(struct cursor *cursor) {
 	if (cursor->image != NULL) {
@@ -27,11 +31,64 @@ void cursor_set_shape(struct cursor *cursor, const char *name) {
 	}
 	cursor_drop_image(cursor);
 	cursor->shape = name;
+	cursor->image_hidden = false;
 	wlr_cursor_set_xcursor(cursor->wlr_cursor, cursor->xcursors, name);
 }
 
 static int32_t clamp(int32_t value, int32_t high) {
 	return value < 0 ? 0 : value > high ? high : value;
+}
+
+static bool cursor_hits_content_of(
+		const struct cursor *cursor, struct wl_client *client, double x, double y) {
+	struct hit hit = hit_test(cursor->server, x, y);
+	return hit.window != NULL && hit.part == FRAME_PART_CONTENT &&
+		vm_same_domain(window_client(hit.window), client);
+}
+
+/*
+ * A VM's picture lies on nothing but its own content: on a frame it could change what that says,
+ * and on another window look like a part of it.
+ */
+static bool cursor_image_fits(const struct cursor *cursor) {
+	struct wl_client *client = wl_resource_get_client(cursor->image->resource);
+	const struct wlr_surface_state *state = &cursor->image->current;
+	if (vm_from_client(client) == NULL || state->width <= 0 || state->height <= 0) {
+		return true;
+	}
+	double left = cursor->wlr_cursor->x - cursor->hotspot_x;
+	double top = cursor->wlr_cursor->y - cursor->hotspot_y;
+	for (int y = 0;; y += GRID_PX) {
+		y = y < state->height ? y : state->height; // the last line, too
+		for (int x = 0;; x += GRID_PX) {
+			x = x < state->width ? x : state->width;
+			if (!cursor_hits_content_of(cursor, client, left + x, top + y)) {
+				return false;
+			}
+			if (x == state->width) {
+				break;
+			}
+		}
+		if (y == state->height) {
+			return true;
+		}
+	}
+}
+
+void cursor_update_image(struct cursor *cursor) {
+	if (cursor->image == NULL || cursor_image_fits(cursor) == !cursor->image_hidden) {
+		return;
+	}
+	cursor->image_hidden = !cursor->image_hidden;
+	if (cursor->image_hidden) {
+		wlr_cursor_set_xcursor(cursor->wlr_cursor, cursor->xcursors, "default");
+		return;
+	}
+	wlr_cursor_set_surface(
+			cursor->wlr_cursor, cursor->image, cursor->hotspot_x, cursor->hotspot_y);
+	/* After wlr_cursor's own listener, to have the last word on the hot spot. */
+	wl_list_remove(&cursor->image_commit.link);
+	wl_signal_add(&cursor->image->events.commit, &cursor->image_commit);
 }
 
 /* The hot spot lies in the image: otherwise a client could draw anywhere on the screen. */
@@ -43,8 +100,12 @@ static void cursor_show_image(struct cursor *cursor) {
 	}
 	cursor->hotspot_x = clamp(cursor->hotspot_x, state->width);
 	cursor->hotspot_y = clamp(cursor->hotspot_y, state->height);
-	wlr_cursor_set_surface(
-			cursor->wlr_cursor, cursor->image, cursor->hotspot_x, cursor->hotspot_y);
+	/* Without a look at where it is now it is not shown. */
+	cursor->image_hidden = true;
+	cursor_update_image(cursor);
+	if (cursor->image_hidden) {
+		wlr_cursor_set_xcursor(cursor->wlr_cursor, cursor->xcursors, "default");
+	}
 }
 
 static void cursor_handle_image_commit(struct wl_listener *listener, void *data) {
@@ -88,11 +149,8 @@ static void cursor_handle_request_set_cursor(struct wl_listener *listener, void 
 	cursor->hotspot_x = event->hotspot_x;
 	cursor->hotspot_y = event->hotspot_y;
 	wl_signal_add(&event->surface->events.destroy, &cursor->image_destroy);
+	wl_signal_add(&event->surface->events.commit, &cursor->image_commit);
 	cursor_show_image(cursor);
-	if (cursor->image != NULL) {
-		/* After wlr_cursor's own listener, to have the last word on the hot spot. */
-		wl_signal_add(&event->surface->events.commit, &cursor->image_commit);
-	}
 }
 
 static void cursor_handle_request_set_shape(struct wl_listener *listener, void *data) {

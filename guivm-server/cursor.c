@@ -130,11 +130,16 @@ void cursor_motion(struct server *server, uint32_t time_ms) {
 		cursor_grab_motion(cursor);
 		break;
 	}
+	cursor_update_image(cursor);
 }
 
 void cursor_refresh(struct server *server) {
 	struct cursor *cursor = server->cursor;
-	if (server->terminating || cursor->mode != CURSOR_PASSTHROUGH) {
+	if (server->terminating) {
+		return;
+	}
+	cursor_update_image(cursor);
+	if (cursor->mode != CURSOR_PASSTHROUGH) {
 		return;
 	}
 	const struct wlr_seat_pointer_state *state = &server->wlr_seat->pointer_state;

@@ -33,7 +33,8 @@ struct cursor {
 	struct wlr_xcursor_manager *xcursors;
 	bool placed; // in the middle of the first output
 	const char *shape; // the compositor's own image that is shown; NULL: a client's or none
-	struct wlr_surface *image; // the client's image that is shown; NULL: none
+	struct wlr_surface *image; // the client's image; NULL: none
+	bool image_hidden; // the default shape is shown in its place, as it does not fit
 	int32_t hotspot_x, hotspot_y; // of image
 
 	enum cursor_mode mode;
@@ -100,5 +101,7 @@ void cursor_grab_end(struct cursor *cursor);
 bool cursor_image_init(struct cursor *cursor);
 void cursor_image_finish(struct cursor *cursor);
 void cursor_set_shape(struct cursor *cursor, const char *name);
+/* After the pointer, or what is around it, moved. */
+void cursor_update_image(struct cursor *cursor);
 
 #endif

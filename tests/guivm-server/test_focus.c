@@ -348,6 +348,39 @@ TEST(a_cursor_of_sane_size_is_shown_over_its_own_window_only) {
 	pair_finish(&pair);
 }
 
+/* It could say something else than the frame does, or look like a part of another window. */
+TEST(a_cursor_image_covers_no_frame_and_no_other_vm) {
+	struct pair pair;
+	pair_init(&pair);
+	struct cursor *cursor = pair.desk.server.cursor;
+	desk_point(&pair.desk, 100, 200);
+	app_roundtrip(&pair.work);
+	struct wl_surface *surface = set_cursor(&pair.work, 32, 0);
+	EXPECT(cursor->image != NULL && !cursor->image_hidden);
+	desk_point(&pair.desk, 20 + 300 - 31, 200); // a pixel of it would be on the frame
+	EXPECT(cursor->image_hidden);
+	desk_point(&pair.desk, 20 + 300 - 40, 200);
+	EXPECT(!cursor->image_hidden);
+	wl_pointer_set_cursor(pair.work.pointer, pair.work.serial, surface, 31, 31);
+	app_roundtrip(&pair.work);
+	desk_point(&pair.desk, 100, 110); // now it reaches up to the title
+	EXPECT(cursor->image_hidden);
+	desk_point(&pair.desk, 100, 200);
+	EXPECT(!cursor->image_hidden);
+	/* Another window comes near, above. */
+	wl_pointer_set_cursor(pair.work.pointer, pair.work.serial, surface, 16, 16);
+	app_roundtrip(&pair.work);
+	focus_set_view(&pair.desk.server, app_window_view(&pair.second));
+	view_move(app_window_view(&pair.second), 100 + 30, 180);
+	cursor_refresh(&pair.desk.server);
+	EXPECT(cursor->image != NULL && !cursor->image_hidden);
+	view_move(app_window_view(&pair.second), 100 + 15, 180);
+	cursor_refresh(&pair.desk.server);
+	EXPECT(cursor->image != NULL && cursor->image_hidden);
+	wl_surface_destroy(surface);
+	pair_finish(&pair);
+}
+
 TEST(an_oversized_cursor_is_not_shown) {
 	struct pair pair;
 	pair_init(&pair);
