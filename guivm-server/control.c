@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guivm-server/control.h"
 
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "common/limits.h"
 #include "common/log.h"
@@ -14,6 +16,8 @@
 #define DEFAULT_BORDER_WIDTH 4
 #define TEXT_MAX 1024 // bytes of a string from the VM set: an event has to fit into 4096
 #define RELOAD_TEXT_MAX 3000
+#define UNREAD_MAX_BYTES (64 * 1024) // of one client, before changes are kept back
+#define AGAIN_MS 50
 
 struct control {
 	struct wl_display *display;
@@ -25,6 +29,7 @@ struct control {
 	struct wl_array gone_windows; // uint32_t
 	bool reset; // everything is to be sent again
 	struct wl_event_source *idle; // a batch is due
+	struct wl_event_source *again; // a timer, running while a client is behind
 	struct wl_listener vm_change, vm_remove, vms_reload;
 };
 
@@ -32,6 +37,7 @@ struct control_client {
 	struct wl_list link; // control.clients
 	struct wl_resource *resource;
 	bool fresh; // has been sent nothing yet
+	bool behind; // does not read: changes were kept back, and everything is to be sent again
 };
 
 struct window_copy {
@@ -128,6 +134,16 @@ static void send_changes(struct control *control, struct wl_resource *resource) 
 	}
 }
 
+/*
+ * VMs can change titles faster than a launcher draws. Who has not read what was sent gets the rest
+ * when it has: otherwise its queue would overflow, and libwayland would disconnect it.
+ */
+static bool client_reads(const struct control_client *client) {
+	int unread = 0;
+	int fd = wl_client_get_fd(wl_resource_get_client(client->resource));
+	return ioctl(fd, SIOCOUTQ, &unread) < 0 || unread <= UNREAD_MAX_BYTES;
+}
+
 static void control_flush(struct control *control) {
 	bool changes = control->dirty_vms.size > 0 || control->gone_windows.size > 0;
 	struct window_copy *window;
@@ -136,9 +152,15 @@ static void control_flush(struct control *control) {
 	}
 	struct control_client *client;
 	wl_list_for_each (client, &control->clients, link) {
+		bool due = client->fresh || client->behind || control->reset || changes;
+		if (due && !client_reads(client)) {
+			client->behind = true;
+			wl_event_source_timer_update(control->again, AGAIN_MS);
+			continue;
+		}
 		if (client->fresh) {
 			send_everything(control, client->resource);
-		} else if (control->reset) {
+		} else if (control->reset || client->behind) {
 			isthmus_control_v1_send_reset(client->resource);
 			send_everything(control, client->resource);
 		} else if (changes) {
@@ -146,7 +168,7 @@ static void control_flush(struct control *control) {
 		} else {
 			continue;
 		}
-		client->fresh = false;
+		client->fresh = client->behind = false;
 		isthmus_control_v1_send_done(client->resource);
 	}
 	control->reset = false;
@@ -168,6 +190,11 @@ static void control_schedule(struct control *control) {
 		control->idle = wl_event_loop_add_idle(wl_display_get_event_loop(control->display),
 				control_handle_idle, control);
 	}
+}
+
+static int control_handle_again(void *data) {
+	control_schedule(data);
+	return 0;
 }
 
 static void control_mark_vm(struct control *control, struct vm *vm) {
@@ -358,11 +385,12 @@ struct control *control_create(struct wl_display *display, struct vms *vms) {
 	if (control == NULL) {
 		return NULL;
 	}
+	control->again = wl_event_loop_add_timer(
+			wl_display_get_event_loop(display), control_handle_again, control);
 	control->global = wl_global_create(
 			display, &isthmus_control_v1_interface, 1, control, control_handle_bind);
-	if (control->global == NULL) {
-		free(control);
-		return NULL;
+	if (control->again == NULL || control->global == NULL) {
+		goto error;
 	}
 	control->display = display;
 	control->vms = vms;
@@ -377,6 +405,16 @@ struct control *control_create(struct wl_display *display, struct vms *vms) {
 	control->vms_reload.notify = control_handle_reload;
 	wl_signal_add(&vms->events.reload, &control->vms_reload);
 	return control;
+
+error:
+	if (control->again != NULL) {
+		wl_event_source_remove(control->again);
+	}
+	if (control->global != NULL) {
+		wl_global_destroy(control->global);
+	}
+	free(control);
+	return NULL;
 }
 
 void control_destroy(struct control *control) {
@@ -397,6 +435,7 @@ void control_destroy(struct control *control) {
 	if (control->idle != NULL) {
 		wl_event_source_remove(control->idle);
 	}
+	wl_event_source_remove(control->again);
 	wl_list_remove(&control->vm_change.link);
 	wl_list_remove(&control->vm_remove.link);
 	wl_list_remove(&control->vms_reload.link);
