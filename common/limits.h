@@ -67,6 +67,8 @@
 #define LIMIT_SURFACES_PER_VM_DEFAULT 500 /* [app] */
 #define LIMIT_CLIENTS_PER_VM_DEFAULT 64 /* [app] */
 #define LIMIT_ACTIVATION_TOKENS 1024 /* [cut] of all clients: the oldest goes */
+#define LIMIT_CARRIED_BYTES (1024 * 1024) /* [refuse] text that the user takes to another VM */
+#define LIMIT_CARRIED_PASTES 8 /* [cut] readers of it at once: the oldest gets no more */
 #define LIMIT_CURSOR_SIDE_PX 128 /* [refuse] a VM's cursor image, in logical pixels */
 
 #endif

@@ -133,3 +133,23 @@ bool text_sanitise(char *dst, size_t dst_size, const char *untrusted_text) {
 	return text_sanitise_bytes(dst, dst_size, untrusted_text,
 			untrusted_text != NULL ? strlen(untrusted_text) : 0);
 }
+
+static bool is_stripped(uint32_t c) {
+	return (c < 0x20 && c != '\n' && c != '\t') || (c >= 0x7f && c <= 0x9f) ||
+	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+size_t text_strip(char *untrusted_text, size_t size) {
+	size_t kept = 0;
+	for (size_t i = 0; i < size;) {
+		uint32_t c;
+		bool valid;
+		size_t length = decode((uint8_t *)untrusted_text + i, size - i, &c, &valid);
+		if (valid && !is_stripped(c)) {
+			memmove(untrusted_text + kept, untrusted_text + i, length);
+			kept += length;
+		}
+		i += length;
+	}
+	return kept;
+}

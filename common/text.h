@@ -18,4 +18,11 @@ bool text_sanitise(char *dst, size_t dst_size, const char *untrusted_text);
 /* The same for bytes that need not be NUL-terminated; an embedded NUL becomes U+FFFD. */
 bool text_sanitise_bytes(char *dst, size_t dst_size, const void *untrusted_bytes, size_t size);
 
+/*
+ * Makes text of any length fit to be pasted elsewhere, in place: what is not UTF-8, control
+ * characters other than newline and tab, and bidirectional controls are left out. Returns the new
+ * size.
+ */
+size_t text_strip(char *untrusted_text, size_t size);
+
 #endif

@@ -403,6 +403,43 @@ void selection_destroy(struct selection *selection) {
 	free(selection);
 }
 
+const char *selection_text_type(struct selection *selection, struct vm *vm) {
+	static const char *const types[] = {
+			"text/plain;charset=utf-8", "UTF8_STRING", "text/plain"};
+	const struct domain *domain = selection_domain(selection, vm);
+	if (domain == NULL || domain->clipboard == NULL) {
+		return NULL;
+	}
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		char **type;
+		wl_array_for_each (type, &domain->clipboard->mime_types) {
+			if (strcmp(*type, types[i]) == 0) {
+				return types[i];
+			}
+		}
+	}
+	return NULL;
+}
+
+void selection_read(struct selection *selection, struct vm *vm, const char *type, int fd) {
+	const struct domain *domain = selection_domain(selection, vm);
+	if (domain == NULL || domain->clipboard == NULL) {
+		close(fd);
+		return;
+	}
+	wlr_data_source_send(domain->clipboard, type, fd);
+}
+
+bool selection_give(struct selection *selection, struct vm *vm, struct wlr_data_source *source) {
+	struct domain *domain = selection_domain(selection, vm);
+	if (domain == NULL || !domain_is_current(domain)) {
+		wlr_data_source_destroy(source);
+		return false;
+	}
+	domain_set_clipboard(domain, source, domain->clipboard_serial);
+	return true;
+}
+
 bool selection_drag_allowed(const struct wl_client *from, const struct wl_client *to) {
 	return vm_same_domain(from, to);
 }

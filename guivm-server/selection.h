@@ -5,7 +5,9 @@
 #include <stdbool.h>
 #include <wayland-server-core.h>
 
+struct vm;
 struct vms;
+struct wlr_data_source;
 struct wlr_seat;
 
 /*
@@ -24,6 +26,16 @@ void selection_destroy(struct selection *selection);
 
 /* Call before every wlr_seat_keyboard_notify_enter(), with the client that gets the focus. */
 void selection_enter(struct selection *selection, const struct wl_client *client);
+
+/*
+ * For the user's hand alone, carry.h. The best type of text that a VM has copied, valid until the
+ * loop's next turn; NULL: none.
+ */
+const char *selection_text_type(struct selection *selection, struct vm *vm);
+/* Lets the VM's application write what it copied to fd, which passes in any case. */
+void selection_read(struct selection *selection, struct vm *vm, const char *type, int fd);
+/* What the VM pastes from now on. source passes. false: it has not the focus. */
+bool selection_give(struct selection *selection, struct vm *vm, struct wlr_data_source *source);
 
 /* Whether a drag of one client may be offered to another: only within a domain. NULL is refused. */
 bool selection_drag_allowed(const struct wl_client *from, const struct wl_client *to);

@@ -23,6 +23,7 @@
 #include "guivm-server/arena.h"
 #include "guivm-server/background.h"
 #include "guivm-server/bell.h"
+#include "guivm-server/carry.h"
 #include "guivm-server/constraints.h"
 #include "guivm-server/control.h"
 #include "guivm-server/cursor.h"
@@ -214,6 +215,7 @@ static bool server_init_arenas(struct server *server) {
 static bool server_init_input(struct server *server) {
 	return seat_create(server) != NULL &&
 		(server->selection = selection_create(server->wlr_seat, server->vms)) != NULL &&
+		(server->carry = carry_create(server)) != NULL &&
 		(server->cursor = cursor_create(server)) != NULL &&
 		(server->constraints = constraints_create(server)) != NULL &&
 		(server->shortcuts = shortcuts_create(server)) != NULL &&
@@ -326,6 +328,8 @@ static void server_finish_modules(struct server *server) {
 	constraints_destroy(server->constraints);
 	cursor_destroy(server->cursor);
 	control_destroy(server->control);
+	carry_destroy(server->carry);
+	server->carry = NULL;
 	selection_destroy(server->selection);
 	vms_destroy(server->vms);
 	seat_destroy(server->seat);

@@ -11,6 +11,7 @@
 
 struct activation;
 struct bell;
+struct carry;
 struct constraints;
 struct control;
 struct cursor;
@@ -88,6 +89,7 @@ struct server {
 
 	struct vms *vms; // vm.h, with the VM set
 	struct selection *selection;
+	struct carry *carry; // text from one VM to another
 	struct control *control;
 	struct releases *releases;
 	struct output_manager *output_manager; // NULL: without, outputs keep their modes

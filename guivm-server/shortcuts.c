@@ -7,6 +7,7 @@
 #include <wlr/types/wlr_scene.h>
 #include <xkbcommon/xkbcommon.h>
 
+#include "guivm-server/carry.h"
 #include "guivm-server/focus.h"
 #include "guivm-server/inhibit.h"
 #include "guivm-server/process.h"
@@ -135,6 +136,16 @@ static bool handle_super(struct server *server, xkb_keysym_t sym) {
 	case XKB_KEY_h:
 		if (view != NULL) {
 			view_set_minimized(view, true);
+		}
+		return true;
+	case XKB_KEY_c:
+		if (view != NULL) {
+			carry_take(server, view);
+		}
+		return true;
+	case XKB_KEY_v:
+		if (view != NULL) {
+			carry_give(server, view);
 		}
 		return true;
 	case XKB_KEY_f:

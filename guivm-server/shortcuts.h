@@ -18,6 +18,7 @@ struct wlr_keyboard;
  *   Super+Up, Super+H        maximise or back, minimise
  *   Super+F                  allow the fullscreen that the window asked for, or leave it
  *   Super+Space              the launcher
+ *   Super+C, Super+V         take text that was copied, give it to another VM: carry.h
  *   Ctrl+Alt+F1..F12         another virtual terminal
  */
 struct shortcuts *shortcuts_create(struct server *server);

@@ -7,6 +7,7 @@
 #include <wlr/types/wlr_xdg_shell.h>
 #include <wlr/util/edges.h>
 
+#include "guivm-server/carry.h"
 #include "guivm-server/focus.h"
 #include "guivm-server/output.h"
 #include "guivm-server/place.h"
@@ -237,10 +238,15 @@ void view_set_maximized(struct view *view, bool maximized) {
 	}
 }
 
+void view_show_notice(struct view *view, const char *notice) {
+	view->window.frame_state.notice = notice != NULL ? notice
+		: view->fullscreen_wanted ? FULLSCREEN_NOTICE : NULL;
+	window_update_frame(&view->window);
+}
+
 static void view_set_fullscreen_wanted(struct view *view, bool wanted) {
 	view->fullscreen_wanted = wanted;
-	view->window.frame_state.notice = wanted ? FULLSCREEN_NOTICE : NULL;
-	window_update_frame(&view->window);
+	view_show_notice(view, NULL);
 }
 
 void view_set_fullscreen(struct view *view, bool fullscreen) {
@@ -406,6 +412,7 @@ void view_map(struct view *view) {
 void view_unmap(struct view *view) {
 	window_set_mapped(&view->window, false);
 	shortcuts_forget_view(view->window.server, view);
+	carry_forget_view(view->window.server, view);
 	focus_drop_view(view->window.server, view);
 	view_set_attention(view, false);
 	view_set_fullscreen_wanted(view, false);

@@ -67,6 +67,8 @@ void view_set_fullscreen(struct view *view, bool fullscreen);
 /* The user's answer to fullscreen_wanted. */
 void view_allow_fullscreen(struct view *view);
 void view_set_attention(struct view *view, bool attention);
+/* The compositor's own words in the title bar, until the next; NULL: none of the caller's. */
+void view_show_notice(struct view *view, const char *notice);
 void view_close(struct view *view);
 /* What the application asked for: granted, or shown to the user, or refused, as the VM set says. */
 void view_request_fullscreen(struct view *view, bool fullscreen);

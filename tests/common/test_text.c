@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/text.h"
 
+#include <string.h>
+
 #include "tests/harness/test.h"
 
 #define FFFD "\xef\xbf\xbd"
@@ -150,4 +152,26 @@ TEST(random_bytes_end_as_clean_text_within_the_size) {
 		text_sanitise_bytes(out, sizeof(out), bytes, size);
 		EXPECT(text_sanitise(again, sizeof(again), out));
 	}
+}
+
+static void expect_stripped(const char *text, const char *expected) {
+	char out[128];
+	size_t size = strlen(text);
+	memcpy(out, text, size);
+	size = text_strip(out, size);
+	out[size] = '\0';
+	EXPECT_STR(out, expected);
+}
+
+TEST(what_is_pasted_has_lines_but_no_control_sequences) {
+	expect_stripped("", "");
+	expect_stripped("one\n\ttwo\n", "one\n\ttwo\n");
+	expect_stripped("one\r\ntwo", "one\ntwo");
+	expect_stripped("\x1b[201~rm\x7f\b", "[201~rm");
+	expect_stripped("\xc2\x9b" "31m", "31m");
+	expect_stripped("a\xe2\x80\xae" "b\xe2\x81\xa6", "ab");
+	const char *joined = "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb";
+	expect_stripped(joined, joined);
+	expect_stripped("\xc3", "");
+	expect_stripped("\xff\xc0\x80ok\xed\xa0\x80", "ok");
 }
