@@ -186,12 +186,20 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 
 static const struct wl_registry_listener registry_listener = {handle_global, IGNORE};
 
+static uint8_t shade; // of new buffers, black unless set
+
 static struct wl_buffer *make_buffer(int side) {
 	int fd = memfd_create("test", MFD_CLOEXEC);
 	int size = side * side * 4;
-	if (fd < 0 || ftruncate(fd, size) < 0) {
+	void *pixels = malloc((size_t)size);
+	if (fd < 0 || pixels == NULL) {
 		exit(2);
 	}
+	memset(pixels, shade, (size_t)size);
+	if (write(fd, pixels, (size_t)size) != size) {
+		exit(2);
+	}
+	free(pixels);
 	struct wl_shm_pool *pool = wl_shm_create_pool(g.shm, fd, size);
 	struct wl_buffer *buffer = wl_shm_pool_create_buffer(
 			pool, 0, side, side, side * 4, WL_SHM_FORMAT_XRGB8888);
@@ -340,6 +348,24 @@ static void do_shortcuts(void) {
 
 static void do_bell(void) {
 	xdg_system_bell_v1_ring(g.bell, surface);
+	wl_display_roundtrip(display);
+	say("rung");
+}
+
+static void do_plain(void) {
+}
+
+static void do_white(void) {
+	shade = UINT8_MAX;
+	paint();
+	wl_display_roundtrip(display);
+	say("shown");
+}
+
+static void do_fade(void) {
+	wp_alpha_modifier_surface_v1_set_multiplier(
+			wp_alpha_modifier_v1_get_surface(g.alpha, surface), UINT32_MAX / 2);
+	do_white();
 }
 
 static void do_inhibit(void) {
@@ -580,6 +606,9 @@ static void do_clock(void) {
 	draw();
 }
 
+/* Whatever it says: the same once more. */
+static void (*handle_line)(void);
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -590,6 +619,9 @@ static const struct {
 	{"hints", do_hints, true},
 	{"shortcuts", do_shortcuts, true},
 	{"bell", do_bell, true},
+	{"plain", do_plain, true},
+	{"white", do_white, true},
+	{"fade", do_fade, true},
 	{"inhibit", do_inhibit, true},
 	{"idle", do_idle, false},
 	{"export1", do_export1, true},
@@ -609,7 +641,17 @@ static int run(void) {
 	};
 	while (wl_display_dispatch_pending(display) >= 0) {
 		wl_display_flush(display);
-		if (poll(fds, 2, -1) < 0 || fds[1].revents != 0) {
+		char line[64];
+		if (poll(fds, 2, -1) < 0) {
+			return 2;
+		}
+		if (fds[1].revents != 0 && read(STDIN_FILENO, line, sizeof(line)) > 0) {
+			handle_line();
+			continue;
+		}
+		if (fds[1].revents != 0) {
+			// A compositor does not read what somebody said who is gone.
+			wl_display_roundtrip(display);
 			return 0;
 		}
 		if (fds[0].revents != 0 && wl_display_dispatch(display) < 0) {
@@ -639,6 +681,7 @@ int main(int argc, char **argv) {
 			wl_display_roundtrip(display);
 		}
 		say("ready");
+		handle_line = things[i].run;
 		things[i].run();
 		return run();
 	}
