@@ -297,7 +297,9 @@ static enum event_result handle_event(struct client *client, struct event *event
 	case WIRE_SPECIAL_GLOBAL_REMOVE:
 		return handle_global_remove(client, event);
 	case WIRE_SPECIAL_BUFFER_RELEASE:
+		// Above the link's buffers are the compositor's own: of GPU memory.
 		if (event->link_id >= LINK_BUFFER_ID_START &&
+				event->link_id < LINK_BUFFER_ID_END &&
 				!buffer_list_handle_release(client, event->link_id)) {
 			return EVENT_DONE;
 		}

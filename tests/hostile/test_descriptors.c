@@ -29,6 +29,12 @@
 #define TIMELINE_DESTROY 0
 #define DMABUF_CREATE_PARAMS 1
 #define PARAMS_ADD 1
+#define PARAMS_CREATE 2
+#define BUFFER_DESTROY 0
+// event
+#define BUFFER_RELEASE 0
+// of the compositor's own
+#define FIRST_SERVER_ID 0xff000000u
 
 static struct peer peer;
 
@@ -73,9 +79,23 @@ static void params_add(struct wl_client *client, struct wl_resource *resource, i
 	close(fd);
 }
 
+static const struct wl_buffer_interface buffer_impl = {
+	.destroy = destroy_resource,
+};
+
+/* Makes a buffer of nothing, by an event, and lets go of it. */
+static void params_create(struct wl_client *client, struct wl_resource *resource, int32_t width,
+		int32_t height, uint32_t format, uint32_t flags) {
+	struct wl_resource *buffer = wl_resource_create(client, &wl_buffer_interface, 1, 0);
+	wl_resource_set_implementation(buffer, &buffer_impl, NULL, NULL);
+	zwp_linux_buffer_params_v1_send_created(resource, buffer);
+	wl_buffer_send_release(buffer);
+}
+
 static const struct zwp_linux_buffer_params_v1_interface params_impl = {
 	.destroy = destroy_resource,
 	.add = params_add,
+	.create = params_create,
 };
 
 static void dmabuf_create_params(
@@ -162,6 +182,19 @@ TEST(an_anonymous_descriptor_reaches_the_compositor_as_a_syncobj)
 	EXPECT(read(seen.timeline_fd, &value, sizeof(value)) == sizeof(value));
 	EXPECT_INT(value, 77);
 	close(fd);
+	peer_expect_alive(&peer);
+	stop();
+}
+
+TEST(a_buffer_that_the_compositor_makes_is_the_applications)
+{
+	start(PEER_HANDOVER);
+	bind_managers();
+	for (uint32_t i = 0; i < 3; i++) {
+		peer_call(&peer, APP, PARAMS, PARAMS_CREATE, 4, 4, 0, 0);
+		peer_wait_event(&peer, APP, FIRST_SERVER_ID, BUFFER_RELEASE);
+		peer_call0(&peer, APP, FIRST_SERVER_ID, BUFFER_DESTROY);
+	}
 	peer_expect_alive(&peer);
 	stop();
 }
