@@ -86,6 +86,8 @@ enum wire_special {
 	// The compositor remembers more with each, for as long as the object lives: counted
 	WIRE_SPECIAL_PILES_UP,
 	WIRE_SPECIAL_USES_BUFFER, // another request with a wl_buffer argument (xdg_toplevel_icon)
+	WIRE_SPECIAL_CLOCK_ID, // event: which clock wp_presentation's times are of
+	WIRE_SPECIAL_PRESENTED, // event: a time of that clock
 	WIRE_SPECIAL_TAKES_FDS, // what it makes has the descriptors that the receiver was sent
 };
 

@@ -47,6 +47,7 @@ struct client *client_create(struct relay *relay, uint32_t id) {
 	client->relay = relay;
 	client->id = id;
 	client->event_window = LIMIT_CLIENT_WINDOW_BYTES;
+	client->presentation_clock = CLOCK_MONOTONIC;
 	client->globals.local = relay->arenas == NULL;
 	id_map_init(&client->ids);
 	if (!object_table_init(&client->objects)) {

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 #include <wayland-util.h>
 
 #include "bridge/pace.h"
@@ -36,6 +37,7 @@ struct client {
 	uint32_t n_shared; // descriptors of the compositor's that its objects may hold: sum of
 			   // their held_fds, and the relay's own pools
 	struct pace pace;
+	clockid_t presentation_clock; // that the compositor's wp_presentation tells times of
 	size_t uncredited; // bytes of requests that arrived and were not credited yet
 	uint32_t event_window; // bytes of events that may still be sent
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bridge/clock.h"
 #include "bridge/files.h"
 #include "bridge/link.h"
 #include "bridge/pipes.h"
@@ -147,6 +148,28 @@ static enum event_result handle_global(struct client *client, struct event *even
 static enum event_result handle_global_remove(struct client *client, struct event *event) {
 	bool shown = global_list_remove(&client->globals, event->values[0].u);
 	return shown ? send_as_is(client, event) : EVENT_DONE;
+}
+
+/* Times on the link are of CLOCK_MONOTONIC: applications are told that wp_presentation's are. */
+static enum event_result handle_clock_id(struct client *client, struct event *event) {
+	clockid_t clock = (clockid_t)event->values[0].u;
+	struct timespec now;
+	if (clock != CLOCK_MONOTONIC && clock_gettime(clock, &now) == 0) {
+		client->presentation_clock = clock;
+		wire_rewrite_id(event->bytes, event->values[0].offset, CLOCK_MONOTONIC);
+	}
+	return send_as_is(client, event);
+}
+
+static void translate_presented(struct client *client, struct event *event) {
+	struct timespec now;
+	if (client->presentation_clock == CLOCK_MONOTONIC ||
+			clock_gettime(client->presentation_clock, &now) < 0) {
+		return;
+	}
+	int64_t offset_ns = clock_now_ns() - (now.tv_sec * INT64_C(1000000000) + now.tv_nsec);
+	clock_translate(event->bytes, event->message, event->values, false, offset_ns,
+			CLOCK_FROM_PEER);
 }
 
 static bool insert_new_object(struct client *client, const struct event *event, uint32_t index) {
@@ -296,6 +319,11 @@ static enum event_result handle_event(struct client *client, struct event *event
 		return handle_global(client, event);
 	case WIRE_SPECIAL_GLOBAL_REMOVE:
 		return handle_global_remove(client, event);
+	case WIRE_SPECIAL_CLOCK_ID:
+		return handle_clock_id(client, event);
+	case WIRE_SPECIAL_PRESENTED:
+		translate_presented(client, event);
+		return forward(client, event);
 	case WIRE_SPECIAL_BUFFER_RELEASE:
 		// Above the link's buffers are the compositor's own: of GPU memory.
 		if (event->link_id >= LINK_BUFFER_ID_START &&
