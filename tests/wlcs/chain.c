@@ -36,9 +36,9 @@ static bool chain_write_vmset(const struct chain *chain, const char *path) {
 	}
 	fprintf(file,
 			"{\"version\": 1, \"vms\": {\"wlcs\": {\"label\": \"Wlcs\", "
-			"\"color\": \"#2a6fdb\", \"transport\": \"local:%s\", "
+			"\"color\": \"#2a6fdb\", \"transport\": \"%s\", "
 			"\"fullscreen\": \"allow\"}}}\n",
-			chain->dir);
+			chain->transport);
 	return fclose(file) == 0;
 }
 
@@ -50,13 +50,21 @@ static bool chain_listen(struct chain *chain) {
 			listen(chain->listen_fd, SOMAXCONN) == 0;
 }
 
-struct vmset *chain_init(struct chain *chain) {
+struct vmset *chain_init(struct chain *chain, enum chain_way way) {
+	static const char *const before[] = {
+			[CHAIN_HANDOVER] = "local:", [CHAIN_ARENA] = "local:",
+			[CHAIN_STREAM] = "stream:unix:"};
+	static const char *const after[] = {
+			[CHAIN_HANDOVER] = "", [CHAIN_ARENA] = ",pixels=arena",
+			[CHAIN_STREAM] = "/stream"};
 	*chain = (struct chain){.dir = "/tmp/isthmus-wlcs-XXXXXX", .listen_fd = -1};
 	char path[sizeof(chain->dir) + 16];
 	if (mkdtemp(chain->dir) == NULL) {
 		chain->dir[0] = '\0';
 	}
 	snprintf(path, sizeof(path), "%s/vmset.json", chain->dir);
+	snprintf(chain->transport, sizeof(chain->transport), "%s%s%s", before[way], chain->dir,
+			after[way]);
 	if (chain->dir[0] == '\0' || !chain_listen(chain) || !chain_write_vmset(chain, path)) {
 		log_errno("%s", path);
 		return NULL;
@@ -109,9 +117,8 @@ bool chain_start(struct chain *chain) {
 	envp[n_environ] = listen_fds;
 	envp[n_environ + 1] = listen_pid;
 	char program[] = "appvm-proxy", vm_option[] = "--vm", vm[] = "wlcs";
-	char transport_option[] = "--transport", transport[sizeof(chain->dir) + 8];
-	snprintf(transport, sizeof(transport), "local:%s", chain->dir);
-	char *argv[] = {program, vm_option, vm, transport_option, transport, NULL};
+	char transport_option[] = "--transport";
+	char *argv[] = {program, vm_option, vm, transport_option, chain->transport, NULL};
 	chain->proxy = fork();
 	if (chain->proxy == 0) {
 		proxy_exec(chain->listen_fd, path, argv, envp,
@@ -127,7 +134,8 @@ bool chain_start(struct chain *chain) {
 }
 
 static void chain_remove_files(const struct chain *chain) {
-	static const char *const names[] = {"wayland", "vmset.json", "vchan", "vchan.lock"};
+	static const char *const names[] = {"wayland", "vmset.json", "vchan", "vchan.lock",
+			"stream", "stream.lock"};
 	char path[sizeof(chain->dir) + 16];
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", chain->dir, names[i]);

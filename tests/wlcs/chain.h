@@ -16,13 +16,21 @@ struct wl_display;
  */
 struct chain {
 	char dir[64]; // "" when there is none
+	char transport[96]; // spec, the same for both ends
 	int listen_fd; // -1: none
 	pid_t proxy; // 0: none
 	struct wl_display *probe; // a client of our own, for chain_settle(); NULL until then
 };
 
+/* How pixels cross. */
+enum chain_way {
+	CHAIN_HANDOVER,
+	CHAIN_ARENA,
+	CHAIN_STREAM,
+};
+
 /* Makes folder, socket and VM set. NULL on failure (logged). */
-struct vmset *chain_init(struct chain *chain);
+struct vmset *chain_init(struct chain *chain, enum chain_way way);
 /* Starts appvm-proxy, named by ISTHMUS_PROXY in the environment. false: logged. */
 bool chain_start(struct chain *chain);
 /* Ends the proxy, which must end well, and removes the folder. */

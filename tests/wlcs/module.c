@@ -4,7 +4,8 @@
  * this file. It is a test of its own, linked into nothing and never installed. What it does is in
  * stage.c.
  *
- * ISTHMUS_WLCS in the environment names what is tested: "native" or "bridged", "tolerant" besides.
+ * ISTHMUS_WLCS in the environment names what is tested: "native" or "bridged", "tolerant" besides;
+ * "arena" and "stream" where pixels cross in another way than by handing memory over.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -200,6 +201,8 @@ static struct WlcsDisplayServer *create_server(int argc, const char **argv) {
 	server->stage = stage_create(&(struct stage_options){
 		.tolerant = lane_has("tolerant"),
 		.bridged = lane_has("bridged"),
+		.way = lane_has("arena") ? CHAIN_ARENA
+				: lane_has("stream") ? CHAIN_STREAM : CHAIN_HANDOVER,
 	});
 	return &server->base;
 }

@@ -7,8 +7,9 @@ run.py update LANE EXPECTED FLAKY         writes EXPECTED anew; read the differe
 run.py compare NATIVE NATIVE_TOLERANT BRIDGED BRIDGED_TOLERANT
                                           fails when a list has a test that the bridge loses
 
-LANE is native or bridged, with -tolerant. Of a test that is in FLAKY only its running is expected. The
-last line counts expectations: those met, those not met.
+LANE is native or bridged, with -tolerant; bridged with -arena or -stream where pixels are to cross in
+that way, which changes nothing of what is expected. Of a test that is in FLAKY only its running is
+expected. The last line counts expectations: those met, those not met.
 """
 
 import os

@@ -109,7 +109,8 @@ static bool stage_add_output(struct stage *stage) {
 /* The relay dies with the thread that started it: so the whole server lives in this one. */
 static bool stage_init_server(struct stage *stage) {
 	struct vmset *vmset = NULL;
-	if (stage->options.bridged && (vmset = chain_init(&stage->chain)) == NULL) {
+	if (stage->options.bridged &&
+			(vmset = chain_init(&stage->chain, stage->options.way)) == NULL) {
 		return false;
 	}
 	if (!server_init(&stage->server, &(struct server_options){

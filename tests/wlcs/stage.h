@@ -24,6 +24,7 @@ struct stage_options {
 	 */
 	bool tolerant;
 	bool bridged; // clients go through appvm-proxy and guivm-relay
+	enum chain_way way; // options.bridged only
 };
 
 struct stage {
