@@ -9,24 +9,17 @@ import argparse
 import json
 import os
 import shutil
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.environ['ISTHMUS_SOURCE'], 'tests/integration'))
-from desktop import BUILD, Desktop  # noqa: E402
+from desktop import Desktop  # noqa: E402
 
 import report  # noqa: E402
 import scale  # noqa: E402
 from ways import TRANSPORTS, VMS, WAYS, Way  # noqa: E402
-from workloads import APPLICATIONS, FAST, NO_SCANOUT, SMALL  # noqa: E402
+from workloads import APPLICATIONS, FAST, NO_SCANOUT, SMALL, floor  # noqa: E402
 
-FLOOR = f'{BUILD}/tests/bench/isthmus-bench-floor'
 SCALE = 'scale'
-
-
-def floor(*arguments):
-    return json.loads(subprocess.run([FLOOR, *arguments], capture_output=True, text=True,
-                                     check=True).stdout)
 
 
 def say(text):
@@ -37,7 +30,7 @@ def say(text):
 class Run:
     def __init__(self, args):
         self.args = args
-        self.data = {'workloads': {}, 'skipped': {}, 'scale': None, 'floors': {
+        self.data = {'workloads': {}, 'skipped': {}, 'failed': [], 'scale': None, 'floors': {
             'memcpy 1600x900': [], 'memcpy 3840x2160': [], 'echo 0': [], 'echo 2': []}}
 
     def wanted(self, workloads):
@@ -57,6 +50,20 @@ class Run:
         for what, runs in self.data['floors'].items():
             runs.append(floor(*what.split()))
 
+    def attempt(self, workload, way, count):
+        """None for a run that failed: one program's crash must not cost the other figures."""
+        try:
+            return workload.run(way, count)
+        except Exception as error:
+            way.abandon()
+            if way.desktop.server.poll() is not None:
+                raise
+            self.data['failed'].append(
+                {'workload': workload.name, 'way': way.name, 'error': str(error)})
+            # What was left of it must not be in the next one's way.
+            way.desktop.wait_gone(0)
+            return None
+
     def on_desktop(self, workloads, size, refresh):
         workloads = self.wanted(workloads)
         if not workloads:
@@ -74,7 +81,7 @@ class Run:
                         say(f'round {number + 1}/{args.rounds}: {workload.name}: {way.name}')
                         count = workload.short_count if args.short else workload.count
                         self.data['workloads'][workload.name][way.name].append(
-                            workload.run(way, count))
+                            self.attempt(workload, way, count))
 
     def all(self):
         self.on_desktop(FAST, (3900, 2300), 1000)
@@ -100,6 +107,8 @@ def parse():
     parser.add_argument('--json', metavar='FILE', help='write all samples')
     parser.add_argument('--compare', metavar='OLD.json', help='print changes against an earlier --json')
     parser.add_argument('--plot', metavar='FILE.svg')
+    parser.add_argument('--docs', metavar='FILE.md',
+                        help='put the table of targets between the marks in this page')
     parser.add_argument('--from-json', metavar='FILE', help='do not measure: print what is in FILE')
     args = parser.parse_args()
     if args.short:
@@ -129,15 +138,21 @@ def main():
     report.print_table(data)
     if all(data['floors'].values()) and not args.short:
         report.print_targets(data)
+    failures = [failure for failure in data.get('failed', [])
+                if not failure['way'].startswith('waypipe')]
     if args.short:
         # For scripts/test, which counts: each workload that ran over every way is one.
-        print(f'{len(data["workloads"])} passed, 0 failed, 0 skipped')
+        failed = len({failure['workload'] for failure in failures})
+        print(f'{len(data["workloads"]) - failed} passed, {failed} failed, 0 skipped')
+    if args.docs:
+        report.write_docs(data, args.docs)
     if args.compare:
         with open(args.compare) as file:
             report.print_comparison(json.load(file), data)
     if args.plot:
         report.write_plot(data, args.plot)
+    return 1 if failures else 0
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

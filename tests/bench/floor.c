@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define COPIES 300
-#define ECHOES 20000
+#define ECHOES 8000
 #define MAX_HOPS 8
 
 static double now_us(void) {

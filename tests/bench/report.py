@@ -9,8 +9,11 @@ WORKLOADS = {workload.name: workload for workload in FAST + SMALL + NO_SCANOUT +
 
 
 def median(runs, *path):
+    """0 when there is nothing. A run that failed is None."""
     values = []
     for run in runs:
+        if run is None:
+            continue
         for key in path:
             run = run.get(key, 0) if isinstance(run, dict) else run
         values.append(run)
@@ -18,20 +21,26 @@ def median(runs, *path):
 
 
 def spread(runs, *path):
-    values = [run for run in runs]
+    values = [run for run in runs if run is not None]
     for key in path:
         values = [value.get(key, 0) for value in values]
     return (max(values) - min(values)) / 2 if values else 0
 
 
+def pairs_of(ways, way, other):
+    """The runs of two ways in the same rounds, where both have one."""
+    pairs = zip(ways.get(way, []), ways.get(other, []))
+    return [(a, b) for a, b in pairs if a is not None and b is not None]
+
+
 def over_native(ways, way, *path):
     """The median of the differences within each round: what else ran then, ran for both."""
-    pairs = zip(ways.get(way, []), ways.get('native', []))
+    pairs = pairs_of(ways, way, 'native')
     return statistics.median([median([a], *path) - median([b], *path) for a, b in pairs] or [0])
 
 
 def ratio(ways, way, other, *path):
-    pairs = zip(ways.get(way, []), ways.get(other, []))
+    pairs = pairs_of(ways, way, other)
     values = [median([a], *path) / median([b], *path) for a, b in pairs if median([b], *path)]
     return statistics.median(values) if values else 0
 
@@ -44,7 +53,7 @@ def print_workload(name, ways):
           f'{"MiB":>8}{"pixels":>8}')
     scale, unit = (1000, 'us') if workload.shown_us else (1, 'ms')
     for way, runs in ways.items():
-        if not runs:
+        if not any(runs):
             continue
         memory = sum(median(runs, 'resident_mib', role) for role in ('proxy', 'relay'))
         print(f'  {way:14}{median(runs, "rate"):12.0f}{median(runs, "p50_us"):9.0f}'
@@ -74,12 +83,14 @@ def print_table(data):
     print('floor: ' + ', '.join(f'{what} {median(runs, "p50_us"):.0f} us (p99 '
                                 f'{median(runs, "p99_us"):.0f})' for what, runs in floors.items()))
     for name, ways in data['workloads'].items():
-        if any(ways.values()):
+        if any(map(any, ways.values())):
             print_workload(name, ways)
     for name, reason in data.get('skipped', {}).items():
         print(f'\n{name}: skipped: {reason}')
     if data.get('scale'):
         print_scale(data['scale'])
+    for failure in data.get('failed', []):
+        print(f'\nFAILED: {failure["workload"]}: {failure["way"]}: {failure["error"]}')
     print('''
 Absolute figures (times, rates, memory) are this machine's, at this moment. What compares between
 machines are ratios of one run: one way against another, or against the floor beside it.
@@ -90,7 +101,8 @@ and relay; an application's own buffers count where they are mapped. pixels: mem
 
 def target_rows(data):
     """(what, limit, measured, met) of the targets that this run can tell."""
-    w = data['workloads']
+    w = {name: {way: runs for way, runs in ways.items() if any(runs)}
+         for name, ways in data['workloads'].items()}
     memcpy = {size: median(data['floors'][f'memcpy {size}'], 'p50_us') / 1000
               for size in ('1600x900', '3840x2160')}
     full, small = w.get('full 1600x900', {}), w.get('256x256 of 1600x900', {})
@@ -130,9 +142,15 @@ def target_rows(data):
                      f'{share:.3f}', share >= 0.95))
     trips = w.get('round trips', {})
     for figure in ('p50_us', 'p99_us'):
-        echo = median(data['floors']['echo 2'], figure)
-        at_most(f'arena: round trip {figure[:3]}, of an echo through as many processes', 1.1,
-                median(trips.get('arena', []), figure) / echo, '', trips.get('arena'))
+        # The echo beside it, of the same seconds.
+        ratios = [run[figure] / run[f'echo_{figure}'] for run in trips.get('arena', [])
+                  if run is not None and run.get(f'echo_{figure}')]
+        if ratios:
+            at_most(f'arena: round trip {figure[:3]}, of an echo through as many processes', 1.1,
+                    statistics.median(ratios), '')
+        if trips.get('arena') and trips.get('waypipe none'):
+            at_most(f'arena: round trip {figure[:3]}, of waypipe none\'s', 1,
+                    ratio(trips, 'arena', 'waypipe none', figure), '')
     storm = w.get('small requests', {})
     if storm.get('arena'):
         rate = median(storm['arena'], 'rate') / 1e6
@@ -148,11 +166,33 @@ def target_rows(data):
                 median(w.get(name, {}).get('arena', []), 'shared_pixels_mib') * 2**20 / (4 * size),
                 '', w.get(name, {}).get('arena'))
     if data.get('scale'):
+        many = data['scale']['many']
+        share = many['crowded']['rate'] / many['alone']['rate']
+        rows.append((f'{many["applications"]} applications, {many["windows"]} windows in one VM: frames '
+                     'per second, of alone', 'usable', f'{share:.3f}', share >= 0.5))
         idle = data['scale']['idle']
         at_most(f'{idle["vms"]} VMs, idle: wake-ups', 0, idle['wakeups'], '')
         at_most('relay, idle: resident', 4, idle['relay_mib'], 'MiB')
         at_most('proxy, idle: resident', 6, idle['proxy_mib'], 'MiB')
     return rows
+
+
+DOCS_BEGIN = '<!-- written by scripts/bench --docs -->\n'
+DOCS_END = '<!-- end -->\n'
+
+
+def write_docs(data, path):
+    """Replaces the table of targets in a page."""
+    with open(path) as file:
+        before, rest = file.read().split(DOCS_BEGIN)
+    rows = ['| target | limit | measured | |', '|---|---|---|---|']
+    for what, limit, measured, met in target_rows(data):
+        rows.append(f'| {what} | {limit.strip()} | {measured.strip()} | {"met" if met else "missed"} |')
+    memcpy = [f'{median(data["floors"][f"memcpy {size}"], "p50_us") / 1000:.3f} ms for {size}'
+              for size in ('1600x900', '3840x2160')]
+    table = '\n'.join(rows) + f'\n\nmemcpy beside it: {", ".join(memcpy)}.\n'
+    with open(path, 'w') as file:
+        file.write(before + DOCS_BEGIN + table + DOCS_END + rest.split(DOCS_END)[1])
 
 
 def print_targets(data):
@@ -162,18 +202,19 @@ def print_targets(data):
 
 
 def print_comparison(old, new):
-    print(f'\n{"workload":28}{"way":14}{"figure":16}{"old":>10}{"new":>10}{"change":>9}{"spread":>9}')
+    print(f'\n{"workload":28}{"way":14}{"figure":16}{"old":>10}{"new":>10}{"change":>9}'
+          f'{"spread":>16}')
     for name, ways in new['workloads'].items():
         for way, runs in ways.items():
             before = old['workloads'].get(name, {}).get(way)
-            if not before or not runs:
+            if not any(before or []) or not any(runs):
                 continue
             for figure in ('rate', 'p50_us', 'p99_us', 'between_cpu_ms', 'total_cpu_ms',
                            'total_wakeups'):
                 a, b = median(before, figure), median(runs, figure)
                 change = (b / a - 1) * 100 if a else 0
                 print(f'{name:28}{way:14}{figure:16}{a:10.3f}{b:10.3f}{change:+8.1f}%'
-                      f'{spread(runs, figure):9.3f}')
+                      f'{spread(before, figure):8.3f}{spread(runs, figure):8.3f}')
 
 
 COLORS = {'native': '#555555', 'local': '#1b7f3b', 'arena': '#2a5bd7', 'stream': '#8e44ad',
@@ -184,7 +225,7 @@ def write_plot(data, path):
     """CPU between application and compositor per frame, logarithmic: one row of bars a workload."""
     names = [name for name in data['workloads'] if name in WORKLOADS and WORKLOADS[name].plotted]
     rows = [(name, way, median(runs, 'between_cpu_ms')) for name in names
-            for way, runs in data['workloads'][name].items() if runs and way != 'native']
+            for way, runs in data['workloads'][name].items() if any(runs) and way != 'native']
     low, high = 0.01, max([value for _, _, value in rows] + [1])
     width, bar, left = 860, 14, 330
     height = 60 + len(rows) * (bar + 4) + len(names) * 14

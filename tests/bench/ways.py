@@ -4,8 +4,12 @@ import json
 import os
 import subprocess
 import tempfile
+import threading
 
 from desktop import LIMIT_S, resident_kib, select_wait, wakeups
+
+# A run takes seconds. One that hangs is ended, and reported.
+RUN_LIMIT_S = 180
 
 WAYS = ['native', 'local', 'arena', 'stream', 'waypipe none', 'waypipe lz4']
 VMS = {'local': '#1b7f3b', 'arena': '#2a5bd7', 'stream': '#b3261e'}
@@ -79,17 +83,20 @@ class Way:
         self.desktop = desktop
         self.helpers = []
         self.process = None
+        self.watchdog = None
+        self.companion = None  # another Way of the same run
 
     def start(self, arguments, env=None):
         d = self.desktop
         self.between = {}
+        self.errors = tempfile.TemporaryFile()
         if self.name == 'native':
             base, command = d.env, arguments
         elif self.name.startswith('waypipe'):
             compress = self.name.split()[1]
             socket = tempfile.mktemp(prefix='waypipe-', dir=d.dir)
             options = ['waypipe', '-c', compress, '--no-gpu', '--socket', socket]
-            near = subprocess.Popen([*options, 'client'], env=d.env, stderr=subprocess.DEVNULL)
+            near = subprocess.Popen([*options, 'client'], env=d.env, stderr=self.errors)
             self.helpers = [near]
             while not os.path.exists(socket):
                 if near.poll() is not None:
@@ -106,13 +113,21 @@ class Way:
                             'relay': [d.vm_status(self.name)['relay_pid']]}
         self.process = subprocess.Popen(command, env={**base, **(env or {})},
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True)
+                                        stderr=self.errors, text=True)
+        self.watchdog = threading.Timer(RUN_LIMIT_S, self.kill)
+        self.watchdog.daemon = True
+        self.watchdog.start()
+
+    def said(self):
+        """The end of what the processes wrote to their standard error."""
+        size = self.errors.seek(0, os.SEEK_END)
+        self.errors.seek(max(0, size - 400))
+        return self.errors.read().decode(errors='replace').strip()
 
     def expect(self, word):
         line = self.process.stdout.readline()
         if line != word + '\n':
-            self.process.kill()
-            raise RuntimeError(f'{self.name}: {line!r} {self.process.stderr.read()}')
+            raise RuntimeError(f'{word!r} was expected and {line!r} came; {self.said()}')
 
     def go_on(self):
         self.process.stdin.write('\n')
@@ -132,14 +147,43 @@ class Way:
         return groups
 
     def result(self):
-        return json.loads(self.process.stdout.readline())
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f'it ended before its figures; {self.said()}')
+        return json.loads(line)
+
+    def kill(self):
+        """Everything that was started for the application, which may hang."""
+        for pid in children(self.process.pid) + [helper.pid for helper in self.helpers]:
+            try:
+                os.kill(pid, 9)
+            except ProcessLookupError:
+                pass
+
+    def abandon(self):
+        """After a failure, in whatever state."""
+        if self.companion is not None:
+            self.companion.abandon()
+            self.companion = None
+        if self.process is not None:
+            self.kill()
+        for helper in self.helpers:
+            helper.kill()
+        for process in [self.process, *self.helpers]:
+            if process is not None:
+                process.wait(LIMIT_S)
+        if self.watchdog is not None:
+            self.watchdog.cancel()
+        self.helpers = []
+        self.process = None
 
     def finish(self):
         """Waits for the end of the application."""
         self.process.stdin.close()
         self.process.stdout.close()
-        self.process.stderr.close()
         self.process.wait(LIMIT_S)
+        self.watchdog.cancel()
+        self.errors.close()
         for helper in self.helpers:
             helper.terminate()
             helper.wait(LIMIT_S)
