@@ -9,6 +9,7 @@
 #include "transport/stream.h"
 
 #define CHUNK_BYTES 65536
+#define SOCKET_QUEUE_BYTES (1024 * 1024)
 
 /*
  * MSG_DONTWAIT throughout and never O_NONBLOCK: a socket that was handed in may be shared with
@@ -232,8 +233,20 @@ static int handle_ready(int fd, uint32_t mask, void *data) {
 	return 0;
 }
 
+/*
+ * Pixels go from the application side, megabytes in each frame: the less fits into the socket at
+ * once, the more often both ends wake up. Best effort, as far as the system lets us.
+ */
+static void widen(int fd) {
+	const int bytes = SOCKET_QUEUE_BYTES;
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
 void vchan_stream_connect(struct vchan *base, int fd) {
 	struct vchan_stream *vchan = (struct vchan_stream *)base;
+	if (base->transport->role == TRANSPORT_APPVM) {
+		widen(fd);
+	}
 	vchan->fd = fd;
 	vchan->mask = WL_EVENT_READABLE;
 	vchan->read_armed = true;
