@@ -196,7 +196,8 @@ TEST(a_buffer_of_an_arena_that_is_not_there_ends_the_link)
 TEST(an_arena_larger_than_its_memory_ends_the_link)
 {
 	start();
-	struct link_arena arena = arena_of(pages_alloc(peer.pages, 4096), 8192);
+	struct pages_region *page = pages_alloc(peer.pages, 1);
+	struct link_arena arena = arena_of(page, pages_region_size(page) + 1);
 	peer_send(&peer, LINK_ARENA_ADD, 0, 2, &arena, sizeof(arena));
 	expect_link_ends(LINK_BYE_PROTOCOL);
 }

@@ -148,6 +148,8 @@ SLEEP = r"\b(u?sleep|nanosleep|clock_nanosleep)\s*\("
 # server_options.bare_windows takes the frames away: only a test may set it. What is left to the
 # product is handing it on, and reading it.
 BARE = r"\bbare_windows\s*=(?!=|\s*options->bare_windows\b)|&[\w.>-]*\bbare_windows\b"
+# The least that a page has, which the link protocol names, is no machine's size.
+PAGE_SIZES = r"\bPAGE_(SIZE|SHIFT|MASK)\b|\bgetpagesize\b|\b(?!MIN_)\w*PAGE(?!S)\w*[\s=(]+(4096|65536|0x10{3,4})\b"
 SCRIPT_SLEEP = r"(^|[;&|(]|\bdo\b|\bthen\b)\s*sleep\s+[\d$.]|time\.sleep\("
 
 RULES = [
@@ -167,6 +169,9 @@ RULES = [
     Rule("frames_stay", forbid(BARE, "the product has no windows without frames"),
          lambda path: is_c(path) and not path.startswith("tests/"),
          ("guivm-server/main.c", "\t\t\t.bare_windows = options.bare,")),
+    Rule("page_size", forbid(PAGE_SIZES, "machines differ: sysconf(_SC_PAGESIZE)"),
+         lambda path: is_c(path) and not path.startswith("tests/"),
+         ("transport/pages.c", "#define PAGE_BYTES 4096")),
     Rule("typedef_struct", forbid(r"\btypedef\s+struct\b", "write struct"), is_c,
          ("common/log.h", "typedef struct log log_t;")),
     Rule("line_length", check_columns, is_c,

@@ -14,7 +14,7 @@
 #include "tests/transport/ends.h"
 #include "transport/local.h"
 
-#define PAGE 4096
+#define PAGE ((size_t)sysconf(_SC_PAGESIZE))
 #define QUOTA (64 * PAGE)
 
 /* Both ends on one loop, with vchan and pages up. */
@@ -43,10 +43,10 @@ TEST(the_importer_sees_what_the_sharer_writes) {
 	struct end guivm, appvm;
 	struct pages_mapping mapping;
 	pages_connect(&guivm, &appvm, "");
-	struct pages_region *region = pages_alloc(appvm.pages, 5000);
+	struct pages_region *region = pages_alloc(appvm.pages, PAGE + 904);
 	EXPECT_INT(pages_region_size(region), 2 * PAGE);
 	struct pages_ref ref = pages_region_ref(region);
-	EXPECT(pages_map(guivm.pages, &ref, 5000, &mapping));
+	EXPECT(pages_map(guivm.pages, &ref, PAGE + 904, &mapping));
 	EXPECT_INT(mapping.size, 2 * PAGE);
 	EXPECT(mapping.writable && !mapping.can_shrink);
 	char *bytes = mmap(NULL, mapping.size, PROT_READ, MAP_SHARED, mapping.fd, mapping.offset);
@@ -376,7 +376,7 @@ TEST(what_cannot_be_mapped_is_not_offered) {
 	EXPECT(pipe2(pipe_fds, O_CLOEXEC) == 0);
 	expect_share_refused(&appvm, pipe_fds[0], EINVAL);
 	close(pipe_fds[1]);
-	expect_share_refused(&appvm, open("/proc/self/maps", O_RDONLY), EINVAL);
+	expect_share_refused(&appvm, open("/proc/version", O_RDONLY), EINVAL);
 	expect_share_refused(&appvm, open("/dev/zero", O_RDWR), EINVAL);
 	expect_share_refused(&appvm, fd_memory("empty", 0), EINVAL);
 	ends_close(&guivm, &appvm);
