@@ -8,6 +8,10 @@
 
 #include "common/limits.h"
 
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "links are little-endian, and Isthmus is not ported to big-endian machines"
+#endif
+
 /*
  * The link protocol: what appvm-proxy (the "appvm end") and guivm-relay (the "guivm end") say to
  * each other over a vchan. docs/protocol.md is the normative text; this header is the same in C.
