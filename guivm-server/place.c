@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guivm-server/place.h"
 
+#include <math.h>
+
 #define REACHABLE_PX 80 // of a title bar: room to grab it beside the buttons
 #define CASCADE_STEP_PX 40
 #define CASCADE_MARGIN_PX 24
+#define SNAP_PX 8 // what scales in eighths need at most
 
 static int clamp(int value, int low, int high) {
 	return high < low || value < low ? low : value > high ? high : value;
@@ -89,4 +92,26 @@ void place_beside(struct wlr_box *box, const struct frame_insets *insets,
 void place_over(struct wlr_box *box, const struct wlr_box *parent) {
 	box->x = parent->x + (parent->width - box->width) / 2;
 	box->y = parent->y + (parent->height - box->height) / 2;
+}
+
+/* As wlroots rounds it. */
+static bool is_on_pixels(int begin, int size, double scale) {
+	return round((begin + size) * scale) - round(begin * scale) == round(size * scale);
+}
+
+static int snap(int begin, int size, double scale) {
+	for (int step = 0; step <= SNAP_PX; step++) {
+		if (is_on_pixels(begin - step, size, scale)) {
+			return begin - step;
+		}
+		if (is_on_pixels(begin + step, size, scale)) {
+			return begin + step;
+		}
+	}
+	return begin;
+}
+
+void place_on_pixels(struct wlr_box *box, const struct wlr_box *output, double scale) {
+	box->x = output->x + snap(box->x - output->x, box->width, scale);
+	box->y = output->y + snap(box->y - output->y, box->height, scale);
 }

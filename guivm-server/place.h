@@ -37,6 +37,13 @@ void place_cascade(struct wlr_box *box, const struct frame_insets *insets,
 void place_beside(struct wlr_box *box, const struct frame_insets *insets,
 		const struct wlr_box *area, const struct wlr_box *others, size_t n_others);
 
+/*
+ * Moves box by as little as makes it as many of its output's pixels wide and high as its client
+ * draws, which is its size times the scale, rounded. Where its edges fall between pixels it could
+ * be one more or less, and all of it would be scaled, and blurred. output: in the layout.
+ */
+void place_on_pixels(struct wlr_box *box, const struct wlr_box *output, double scale);
+
 /* Centred on another box. */
 void place_over(struct wlr_box *box, const struct wlr_box *parent);
 

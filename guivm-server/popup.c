@@ -5,6 +5,7 @@
 #include <string.h>
 #include <wlr/types/wlr_compositor.h>
 #include <wlr/types/wlr_layer_shell_v1.h>
+#include <wlr/types/wlr_output.h>
 #include <wlr/types/wlr_scene.h>
 #include <wlr/types/wlr_seat.h>
 #include <wlr/types/wlr_xdg_shell.h>
@@ -81,6 +82,7 @@ static void popup_update_place(struct popup *popup) {
 	if (output != NULL && !popup->window.server->bare_windows) {
 		struct frame_insets insets = window_insets(&popup->window);
 		place_inside(&box, &insets, &output->usable);
+		place_on_pixels(&box, &output->box, output->wlr_output->scale);
 	}
 	window_set_position(&popup->window, box.x - x, box.y - y);
 }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <wlr/types/wlr_compositor.h>
+#include <wlr/types/wlr_output.h>
 #include <wlr/types/wlr_scene.h>
 #include <wlr/types/wlr_xdg_shell.h>
 #include <wlr/util/edges.h>
@@ -68,6 +69,7 @@ void view_move(struct view *view, int x, int y) {
 	if (output != NULL && !view->fullscreen && !view->pinned) {
 		struct frame_insets insets = view_kind_insets(view, FRAME_TOPLEVEL);
 		place_reachable(&box, &insets, &output->usable);
+		place_on_pixels(&box, &output->box, output->wlr_output->scale);
 	}
 	window_set_position(&view->window, box.x, box.y);
 	view_find_output(view);

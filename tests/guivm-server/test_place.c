@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <stdlib.h>
+
 #include "guivm-server/place.h"
 #include "tests/harness/test.h"
 
@@ -80,4 +83,35 @@ TEST(beside_stays_where_nothing_is_better) {
 	place_beside(&box, &insets, &area, &area, 1);
 	EXPECT_INT(box.x, 110);
 	EXPECT_INT(box.y, 90);
+}
+
+TEST(on_pixels_moves_by_as_little_as_makes_the_size_right) {
+	const struct wlr_box output = {100, 50, 1024, 576};
+	const double scales[] = {1.125, 1.25, 1.375, 1.5, 1.75, 2.625};
+	for (size_t i = 0; i < sizeof(scales) / sizeof(scales[0]); i++) {
+		double scale = scales[i];
+		for (int n = 0; n < 4000; n++) {
+			struct wlr_box box = {
+				100 + n % 61, 50 + n % 67, 200 + n % 71, 100 + n % 73};
+			struct wlr_box old = box;
+			place_on_pixels(&box, &output, scale);
+			EXPECT_INT(lround((box.x - 100 + box.width) * scale) -
+							lround((box.x - 100) * scale),
+					lround(box.width * scale));
+			EXPECT_INT(lround((box.y - 50 + box.height) * scale) -
+							lround((box.y - 50) * scale),
+					lround(box.height * scale));
+			EXPECT(abs(box.x - old.x) <= 4 && abs(box.y - old.y) <= 4);
+			EXPECT(box.width == old.width && box.height == old.height);
+		}
+	}
+}
+
+TEST(on_pixels_leaves_whole_scales_alone) {
+	const struct wlr_box output = {0, 0, 1024, 576};
+	for (int x = -50; x < 50; x++) {
+		struct wlr_box box = {x, -x, 333, 77};
+		place_on_pixels(&box, &output, 1 + (x & 1));
+		EXPECT(box.x == x && box.y == -x);
+	}
 }

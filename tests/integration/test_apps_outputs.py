@@ -32,8 +32,9 @@ class Scale(AppCase):
         # Full blocks at every second place of a line: their edges are hard in every picture that is
         # drawn at the output's own scale, and soft in every one that was scaled to it.
         for scale in (1.25, 1.5, 2):
-            with self.subTest(scale), self.desktop(app('foot', '-w', '400x250')) as d:
+            with self.subTest(scale), self.desktop(app('foot', '-w', '401x251')) as d:
                 randr(d, '--output', 'HEADLESS-1', '--scale', str(scale))
+                d.size = int(1280 / scale), int(720 / scale)  # the layout's, for the pointer
                 window = self.start(d)
                 red, blue = '\\033[48;2;255;0;0m', '\\033[48;2;0;0;255m'
                 d.input.type(f"clear; for i in $(seq 300); do printf '{red} {blue} '; done; read line")
@@ -46,6 +47,16 @@ class Scale(AppCase):
                     return colors if colors.get((255, 0, 0), 0) > 100 else None
                 colors = d.until('the pattern', drawn)
                 self.assertEqual(set(colors), {(255, 0, 0), (0, 0, 255)}, f'at scale {scale}')
+                # Wherever it is dragged.
+                for _ in range(4):
+                    place = d.window(window.id)
+                    x, y = place.x + 50, place.y + 200
+                    d.input.line('mods 64')  # with Super, anywhere
+                    d.input.drag(x, y, x + 3, y + 1)
+                    d.input.line('mods 0')
+                    d.input.move(1, d.size[1] - 2)
+                    colors = d.until('it moves', lambda: d.window(window.id).x > place.x and drawn())
+                    self.assertEqual(set(colors), {(255, 0, 0), (0, 0, 255)}, d.window(window.id))
 
     @needs('gtk4-demo')
     def test_a_menu_is_sharp_and_framed_at_a_fractional_scale(self):
