@@ -3,8 +3,28 @@
 import subprocess
 
 import desktop
-from apps import AppCase, app, needs
+from apps import AppCase, app, needs, write
 from desktop import Image
+
+
+# Stripes as wide as one pixel of the output.
+STRIPES = '''<!doctype html><meta charset=utf-8><title>Stripes</title><body style="margin: 0; background: #fff">
+<canvas id=stripes style="position: absolute; left: 0; top: 0"></canvas><script>
+function draw() {
+  const ratio = devicePixelRatio, width = Math.round(innerWidth * ratio), height = Math.round(200 * ratio)
+  stripes.width = width
+  stripes.height = height
+  stripes.style.width = width / ratio + 'px'
+  stripes.style.height = height / ratio + 'px'
+  const context = stripes.getContext('2d')
+  for (let x = 0; x < width; x++) {
+    context.fillStyle = x % 2 ? '#ff0000' : '#0000ff'
+    context.fillRect(x, 0, 1, height)
+  }
+}
+draw()
+onresize = draw
+</script>'''
 
 
 def randr(d, *options):
@@ -57,6 +77,33 @@ class Scale(AppCase):
                     d.input.move(1, d.size[1] - 2)
                     colors = d.until('it moves', lambda: d.window(window.id).x > place.x and drawn())
                     self.assertEqual(set(colors), {(255, 0, 0), (0, 0, 255)}, d.window(window.id))
+
+    @needs('chromium')
+    def test_a_browser_is_sharp_at_fractional_scales(self):
+        for scale in (1.25, 1.5, 2):
+            with self.subTest(scale), self.desktop(app('true')) as d:
+                randr(d, '--output', 'HEADLESS-1', '--scale', str(scale))
+                url = 'file://' + write(f'{d.dir}/page.html', STRIPES)
+                d.options['work']['applications'][0]['exec'] = [
+                    'chromium', '--no-sandbox', '--ozone-platform=wayland', '--disable-gpu', '--no-first-run',
+                    '--disable-background-networking', '--disable-component-update', '--disable-sync',
+                    '--test-type', '--password-store=basic', f'--user-data-dir={d.dir}/profile', url]
+                d.write_vmset()
+                d.ctl('reload')
+                window = self.start(d)
+                d.until('hard stripes', lambda: self.has_stripes(
+                    shot(d), scaled(d.window(window.id).box, scale)))
+
+    def has_stripes(self, image, box):
+        """Whether there is a band of rows in which each pixel has the other colour than its neighbour."""
+        x, y, width, height = box
+        red, blue = (255, 0, 0), (0, 0, 255)
+
+        def hard(row):
+            line = [image.pixel(x + i, row) for i in range(width - 20)]
+            return set(line) == {red, blue} and all(a != b for a, b in zip(line, line[1:]))
+        rows = [hard(row) for row in range(y, y + height, 10)]
+        return sum(rows) >= 8
 
     @needs('gtk4-demo')
     def test_a_menu_is_sharp_and_framed_at_a_fractional_scale(self):
