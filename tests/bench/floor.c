@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define COPIES 300
+#define COPIED_BYTES ((size_t)2 << 30) /* in all, at most */
 #define ECHOES 8000
 #define MAX_HOPS 8
 
@@ -61,13 +62,14 @@ static int measure_memcpy(const char *size_text) {
 		return 1;
 	}
 	static double samples[COPIES];
-	for (int i = 0; i < COPIES; i++) {
-		memset(from, i, size); // as an application draws before it commits
+	size_t copies = COPIED_BYTES / size < COPIES ? COPIED_BYTES / size + 1 : COPIES;
+	for (size_t i = 0; i < copies; i++) {
+		memset(from, (int)i, size); // as an application draws before it commits
 		double start = cpu_us();
 		memcpy(to, from, size);
 		samples[i] = cpu_us() - start;
 	}
-	print_figures("memcpy", samples, COPIES);
+	print_figures("memcpy", samples, copies);
 	return 0;
 }
 

@@ -19,7 +19,7 @@ CLIPBOARD_BYTES = 100 * 1024 * 1024
 def floor(*arguments):
     """What the machine itself takes: see floor.c."""
     return json.loads(subprocess.run([FLOOR, *arguments], capture_output=True, text=True,
-                                     check=True, timeout=LIMIT_S).stdout)
+                                     check=True, timeout=2 * LIMIT_S).stdout)
 
 
 # Lines in bursts, as a compiler prints them: the terminal draws while more arrives.
