@@ -16,30 +16,20 @@
 #include "common/log.h"
 
 #define IVSHMEM_ID "0x1af4 0x1110"
-#define PCI_ADDRESS_LENGTH 12 /* 0000:00:05.0 */
+
+enum kvm_memory {
+	KVM_MEMORY_IVSHMEM,
+	KVM_MEMORY_VFIO, // of the bell's device
+	KVM_MEMORY_FILE,
+};
 
 struct kvm_spec {
-	bool ivshmem;
+	enum kvm_memory kind;
 	char memory[256]; // PCI address or path
 	const char *bell; // part of the tail
 };
 
 /* "mem=KIND:NAME,bell=KIND:NAME". Paths with a comma cannot be written. */
-
-static bool is_pci_address(const char *text) {
-	static const char pattern[] = "xxxx:xx:xx.x";
-	if (strlen(text) != PCI_ADDRESS_LENGTH) {
-		return false;
-	}
-	for (size_t i = 0; i < PCI_ADDRESS_LENGTH; i++) {
-		bool fits = pattern[i] == 'x' ? strchr("0123456789abcdef", text[i]) != NULL
-					      : text[i] == pattern[i];
-		if (!fits) {
-			return false;
-		}
-	}
-	return true;
-}
 
 static bool parse_memory(const char *text, size_t length, struct kvm_spec *spec, char *error,
 		size_t error_size) {
@@ -51,12 +41,18 @@ static bool parse_memory(const char *text, size_t length, struct kvm_spec *spec,
 	memory[length] = '\0';
 	const char *colon = strchr(memory, ':');
 	const char *name = colon != NULL ? colon + 1 : "";
-	spec->ivshmem = strncmp(memory, "ivshmem:", 8) == 0;
-	if (!spec->ivshmem && strncmp(memory, "file:", 5) != 0) {
+	if (strncmp(memory, "ivshmem:", 8) == 0) {
+		spec->kind = KVM_MEMORY_IVSHMEM;
+	} else if (strncmp(memory, "vfio:", 5) == 0) {
+		spec->kind = KVM_MEMORY_VFIO;
+	} else if (strncmp(memory, "file:", 5) == 0) {
+		spec->kind = KVM_MEMORY_FILE;
+	} else {
 		return transport_error(error, error_size,
-			"transport kvm: mem \"%s\" is not ivshmem:ADDRESS or file:PATH", memory);
+			"transport kvm: mem \"%s\" is not ivshmem:ADDRESS, vfio:ADDRESS or "
+			"file:PATH", memory);
 	}
-	if (spec->ivshmem && !is_pci_address(name)) {
+	if (spec->kind != KVM_MEMORY_FILE && !vfio_address_check(name)) {
 		return transport_error(error, error_size,
 			"transport kvm: \"%s\" is not a PCI address such as 0000:00:05.0", name);
 	}
@@ -75,8 +71,16 @@ static bool parse_tail(const char *tail, struct kvm_spec *spec, char *error, siz
 			"transport \"kvm:%s\": it is written kvm:mem=...,bell=...", tail);
 	}
 	spec->bell = bell + 6;
-	return parse_memory(tail + 4, (size_t)(bell - tail) - 4, spec, error, error_size) &&
-		kvm_bell_check(spec->bell, error, error_size);
+	if (!parse_memory(tail + 4, (size_t)(bell - tail) - 4, spec, error, error_size) ||
+			!kvm_bell_check(spec->bell, error, error_size)) {
+		return false;
+	}
+	// A device's group can be opened only once.
+	const char *device = strncmp(spec->bell, "doorbell:", 9) == 0 ? spec->bell + 9 : "";
+	return spec->kind != KVM_MEMORY_VFIO || strcmp(device, spec->memory) == 0 ||
+		transport_error(error, error_size,
+			"transport kvm: mem vfio:%s goes with bell doorbell:%s only", spec->memory,
+			spec->memory);
 }
 
 static bool kvm_check(const char *tail, char *error, size_t error_size) {
@@ -121,18 +125,19 @@ static bool check_device(const char *address, char *error, size_t error_size) {
 }
 
 static void memory_path(const struct kvm_spec *spec, const char *name, char *path, size_t size) {
-	if (spec->ivshmem) {
-		snprintf(path, size, "/sys/bus/pci/devices/%s/%s", spec->memory, name);
-	} else {
+	if (spec->kind == KVM_MEMORY_FILE) {
 		snprintf(path, size, "%s", spec->memory);
+	} else {
+		snprintf(path, size, "/sys/bus/pci/devices/%s/%s", spec->memory, name);
 	}
 }
 
-static bool open_memory(struct kvm *kvm, const struct kvm_spec *spec, char *error,
+/* Opens the memory of its own file, and says how large it is. */
+static bool open_file(struct kvm *kvm, const struct kvm_spec *spec, uint64_t *size, char *error,
 		size_t error_size) {
 	char path[320];
 	struct stat info;
-	if (spec->ivshmem) {
+	if (spec->kind == KVM_MEMORY_IVSHMEM) {
 		if (!check_device(spec->memory, error, error_size)) {
 			return false;
 		}
@@ -143,19 +148,44 @@ static bool open_memory(struct kvm *kvm, const struct kvm_spec *spec, char *erro
 	if (kvm->memory_fd < 0 || fstat(kvm->memory_fd, &info) < 0) {
 		return transport_error(error, error_size, "%s: %s", path, strerror(errno));
 	}
-	if (!S_ISREG(info.st_mode) || info.st_size < KVM_ARENAS_OFFSET + KVM_UNIT ||
-			info.st_size > INT32_MAX / 2 + 1) {
-		return transport_error(error, error_size,
-			"%s: not memory of 2 MiB to 1 GiB", path);
-	}
 	int seals = fcntl(kvm->memory_fd, F_GET_SEALS);
-	kvm->can_shrink = !spec->ivshmem && (seals < 0 || (seals & F_SEAL_SHRINK) == 0);
-	kvm->region_size = (uint64_t)info.st_size / KVM_UNIT * KVM_UNIT;
-	void *header = mmap(NULL, KVM_ARENAS_OFFSET, PROT_READ | PROT_WRITE, MAP_SHARED,
-			kvm->memory_fd, 0);
-	kvm->header = header != MAP_FAILED ? header : NULL;
+	kvm->can_shrink = spec->kind == KVM_MEMORY_FILE &&
+		(seals < 0 || (seals & F_SEAL_SHRINK) == 0);
+	*size = S_ISREG(info.st_mode) && info.st_size > 0 ? (uint64_t)info.st_size : 0;
+	return true;
+}
+
+/* The same for the memory of the bell's device. */
+static bool open_vfio(struct kvm *kvm, uint64_t *size, char *error, size_t error_size) {
+	const struct vfio_device *device = kvm_bell_device(&kvm->bell);
+	kvm->memory_fd = fcntl(device->device_fd, F_DUPFD_CLOEXEC, 0);
+	kvm->memory_offset = device->memory.offset;
+	*size = device->memory.size;
+	return kvm->memory_fd >= 0 ||
+		transport_error(error, error_size, "transport kvm: %s", strerror(errno));
+}
+
+static void *map_memory(const struct kvm *kvm, uint64_t offset, size_t size) {
+	void *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, kvm->memory_fd,
+			kvm->memory_offset + (int64_t)offset);
+	return bytes != MAP_FAILED ? bytes : NULL;
+}
+
+static bool open_memory(struct kvm *kvm, const struct kvm_spec *spec, char *error,
+		size_t error_size) {
+	uint64_t size = 0;
+	if (spec->kind == KVM_MEMORY_VFIO ? !open_vfio(kvm, &size, error, error_size)
+					  : !open_file(kvm, spec, &size, error, error_size)) {
+		return false;
+	}
+	if (size < KVM_ARENAS_OFFSET + KVM_UNIT || size > INT32_MAX / 2 + 1) {
+		return transport_error(error, error_size,
+			"%s: not memory of 2 MiB to 1 GiB", spec->memory);
+	}
+	kvm->region_size = size / KVM_UNIT * KVM_UNIT;
+	kvm->header = map_memory(kvm, 0, KVM_ARENAS_OFFSET);
 	return kvm->header != NULL ||
-		transport_error(error, error_size, "%s: %s", path, strerror(errno));
+		transport_error(error, error_size, "%s: %s", spec->memory, strerror(errno));
 }
 
 /* Pixels are written only, so they need not be uncached as the rest of a PCI BAR is. */
@@ -164,20 +194,16 @@ static bool map_arenas(struct kvm *kvm, const struct kvm_spec *spec, char *error
 	char path[320];
 	size_t size = kvm->region_size - KVM_ARENAS_OFFSET;
 	memory_path(spec, "resource2_wc", path, sizeof(path));
-	int fd = spec->ivshmem ? open(path, O_RDWR | O_CLOEXEC) : -1;
+	int fd = spec->kind == KVM_MEMORY_IVSHMEM ? open(path, O_RDWR | O_CLOEXEC) : -1;
 	void *arenas = MAP_FAILED;
 	if (fd >= 0) {
 		arenas = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
 			KVM_ARENAS_OFFSET);
 		fd_close(&fd);
 	}
-	if (arenas == MAP_FAILED) {
-		arenas = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, kvm->memory_fd,
-			KVM_ARENAS_OFFSET);
-	}
-	kvm->arenas = arenas != MAP_FAILED ? arenas : NULL;
+	kvm->arenas = arenas != MAP_FAILED ? arenas : map_memory(kvm, KVM_ARENAS_OFFSET, size);
 	return kvm->arenas != NULL ||
-		transport_error(error, error_size, "%s: %s", path, strerror(errno));
+		transport_error(error, error_size, "%s: %s", spec->memory, strerror(errno));
 }
 
 void kvm_flush_writes(void) {
@@ -320,6 +346,15 @@ static void kvm_look(struct kvm *kvm) {
 	}
 }
 
+/* Tells each end where the other one's bell is. */
+static void meet(struct kvm *kvm) {
+	bool is_guivm = kvm->base.role == TRANSPORT_GUIVM;
+	struct kvm_session *guivm = &kvm->header->guivm, *appvm = &kvm->header->appvm;
+	__atomic_store_n(is_guivm ? &guivm->bell_id : &appvm->bell_id, kvm->bell.own_id,
+		__ATOMIC_SEQ_CST);
+	kvm->bell.peer_id = is_guivm ? &appvm->bell_id : &guivm->bell_id;
+}
+
 static void handle_bell(void *data) {
 	kvm_look(data);
 }
@@ -424,6 +459,7 @@ static struct transport *kvm_open(struct wl_event_loop *loop, const char *tail,
 				!map_arenas(kvm, &spec, error, error_size))) {
 		goto error;
 	}
+	meet(kvm);
 	// What a predecessor that was killed left there is over.
 	store(role == TRANSPORT_GUIVM ? &kvm->header->guivm.generation
 				      : &kvm->header->appvm.generation, 0);

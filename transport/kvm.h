@@ -64,6 +64,7 @@ struct kvm_layout {
 struct kvm_session {
 	_Alignas(64) uint64_t generation; // 0: not there
 	uint64_t accepts; // the other end's generation
+	uint32_t bell_id; // by what number this end is rung, where its bell has such; 0: none
 };
 
 struct kvm_header {
@@ -76,6 +77,7 @@ _Static_assert(sizeof(struct kvm_header) <= KVM_RINGS_OFFSET, "the header lies b
 struct kvm {
 	struct transport base;
 	int memory_fd; // GUI side: what importers map
+	int64_t memory_offset; // where the region begins in it
 	struct kvm_header *header; // the region up to the arenas
 	uint8_t *arenas; // application side: the rest of it
 	uint64_t region_size;

@@ -8,6 +8,7 @@
 #include "transport/backend.h"
 
 static const struct kvm_bell_impl *const kinds[] = {
+	&kvm_bell_doorbell,
 	&kvm_bell_serial,
 	&kvm_bell_vsock,
 	&kvm_bell_unix,
@@ -30,8 +31,8 @@ bool kvm_bell_check(const char *text, char *error, size_t error_size) {
 	const struct kvm_bell_impl *impl = parse(text, &name);
 	if (impl == NULL) {
 		return transport_error(error, error_size,
-			"transport kvm: bell \"%s\" is not serial:PATH, vsock:CID:PORT or "
-			"unix:PATH", text);
+			"transport kvm: bell \"%s\" is not serial:PATH, vsock:CID:PORT, "
+			"doorbell:ADDRESS or unix:PATH", text);
 	}
 	if (*name == '\0') {
 		return transport_error(error, error_size,
@@ -71,6 +72,10 @@ void kvm_bell_close(struct kvm_bell *bell) {
 	bell->name = NULL;
 	bell->impl = NULL;
 	bell->up = false;
+}
+
+const struct vfio_device *kvm_bell_device(const struct kvm_bell *bell) {
+	return bell->impl == &kvm_bell_doorbell ? &bell->doorbell.device : NULL;
 }
 
 void kvm_bell_ring(struct kvm_bell *bell) {

@@ -4,9 +4,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "transport/rendezvous.h"
 #include "transport/transport.h"
+#include "transport/vfio.h"
 #include "transport/vsock.h"
 
 struct wl_event_loop;
@@ -22,6 +24,9 @@ struct wl_event_source;
  *   vsock:CID:PORT  a connection between the two machines; the GUI side listens, and accepts
  *                   connections of that CID only. It goes down with the other process, and with
  *                   the other machine as soon as the host's vsock device tells.
+ *   doorbell:ADDRESS  interrupts of an ivshmem-doorbell device that is bound to vfio-pci. It is
+ *                   always up: that the other machine ended it tells when isthmus-ivshmem-server is
+ *                   the device's server, by going down for a moment; that a process ended, never.
  *   unix:PATH       a unix socket; the GUI side listens. For two processes of one machine (tests).
  */
 struct kvm_bell;
@@ -42,6 +47,13 @@ struct bell_port {
 	int epoll_fd; // a port without peer is hung up until it is not
 };
 
+/* doorbell */
+struct bell_doorbell {
+	struct vfio_device device;
+	struct wl_event_source *left_source; // the other machine left
+	struct wl_event_source *back; // idle: up again
+};
+
 /* unix, vsock */
 struct bell_socket {
 	int fd; // connected; -1
@@ -60,8 +72,12 @@ struct kvm_bell {
 	void (*handle)(void *data);
 	void *data;
 	bool up;
-	struct wl_event_source *source; // of the port or the connected socket
+	// By what number the other end is to ring this one, and where the other's is; 0: none.
+	uint32_t own_id;
+	const uint32_t *peer_id; // in shared memory, set by the caller
+	struct wl_event_source *source; // of the port, the connected socket or the ring's interrupt
 	union {
+		struct bell_doorbell doorbell;
 		struct bell_port port;
 		struct bell_socket socket;
 	};
@@ -83,6 +99,10 @@ void kvm_bell_ring(struct kvm_bell *bell);
  * not keep us. */
 #define KVM_BELL_RINGS_PER_WAKE 4096
 
-extern const struct kvm_bell_impl kvm_bell_serial, kvm_bell_unix, kvm_bell_vsock;
+extern const struct kvm_bell_impl kvm_bell_doorbell, kvm_bell_serial, kvm_bell_unix,
+	kvm_bell_vsock;
+
+/* The device of a bell that is one, or NULL. It lives as long as the bell is open. */
+const struct vfio_device *kvm_bell_device(const struct kvm_bell *bell);
 
 #endif

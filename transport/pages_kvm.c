@@ -209,7 +209,7 @@ static bool fill_mapping(struct pages_kvm *pages, const struct kvm_ref *ref, uin
 	}
 	*mapping = (struct pages_mapping){
 		.fd = fcntl(kvm_of(pages)->memory_fd, F_DUPFD_CLOEXEC, 0),
-		.offset = (off_t)ref->offset_units * KVM_UNIT,
+		.offset = kvm_of(pages)->memory_offset + (off_t)ref->offset_units * KVM_UNIT,
 		.size = size,
 		.writable = true,
 		.can_shrink = kvm_of(pages)->can_shrink,

@@ -346,6 +346,7 @@ TEST(what_is_no_memory_or_no_bell_is_refused) {
 	expect_open_refused("file:/nonexistent/memory", bell, "/nonexistent/memory");
 	expect_open_refused("ivshmem:ffff:ff:1f.7", bell, "ffff:ff:1f.7");
 	expect_open_refused(small, "serial:/nonexistent/port", "/nonexistent/port");
+	expect_open_refused(small, "doorbell:ffff:ff:1f.7", "vfio");
 	expect_open_refused(small, "serial:/proc/self/maps", "/proc/self/maps");
 }
 

@@ -27,6 +27,8 @@ TEST(every_form_is_accepted) {
 	expect_good("kvm:mem=file:/run/memory,bell=unix:/run/bell");
 	expect_good("kvm:mem=file:/run/memory,bell=vsock:3:1024");
 	expect_good("kvm:mem=file:/run/memory,bell=vsock:1024");
+	expect_good("kvm:mem=ivshmem:0000:00:05.0,bell=doorbell:0000:00:05.0");
+	expect_good("kvm:mem=vfio:0000:00:05.0,bell=doorbell:0000:00:05.0");
 	expect_good("stream:unix:/run/a");
 	expect_good("stream:vsock:3:1024");
 	expect_good("stream:vsock:1024");
@@ -57,6 +59,9 @@ TEST(errors_name_the_part_at_fault) {
 	expect_bad("kvm:mem=file:/m,bell=", "bell \"\"");
 	expect_bad("kvm:mem=file:/m,bell=unix:", "\"unix:\": what follows");
 	expect_bad("kvm:mem=file:/m,bell=vsock:", "\"vsock:\": what follows");
+	expect_bad("kvm:mem=file:/m,bell=doorbell:5", "\"5\" is not a PCI address");
+	expect_bad("kvm:mem=vfio:0000:00:05.0,bell=unix:/b", "bell doorbell:0000:00:05.0 only");
+	expect_bad("kvm:mem=vfio:0000:00:05.0,bell=doorbell:0000:00:06.0", "05.0 only");
 	expect_bad("kvm:mem=file:/m,bell=vsock:x:1", "CID \"x\"");
 	expect_bad("kvm:mem=file:/m,bell=vsock:3:", "port \"\"");
 	expect_bad("kvm:mem=file:/m,bell=pipe:/b", "bell \"pipe:/b\"");
