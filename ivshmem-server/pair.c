@@ -24,20 +24,20 @@
 
 /* What one QEMU was told of the vectors of one of the two. */
 struct told {
-	uint64_t serial; // of the connection that they belong to
+	int64_t id;
 	unsigned n_vectors;
 };
 
 struct side {
 	struct pair *pair;
-	enum pair_side id;
+	enum pair_side index;
 	const struct pair_socket *socket;
 	int listen_fd;
 	struct wl_event_source *listen_source;
 
 	int fd; // connected; -1
 	struct wl_event_source *source;
-	uint64_t serial; // of the connection; never used again
+	int64_t id; // -1 while not connected
 	int vectors[PAIR_VECTORS]; // -1 while not connected
 	unsigned n_greetings; // sent
 	struct told told[PAIR_SIDES];
@@ -46,7 +46,7 @@ struct side {
 struct pair {
 	struct wl_event_loop *loop;
 	int memory_fd;
-	uint64_t last_serial;
+	int64_t next_id;
 	struct pair_socket sockets[PAIR_SIDES];
 	struct side sides[PAIR_SIDES];
 };
@@ -58,24 +58,26 @@ static void drop(struct side *side, const char *reason);
 struct message {
 	int64_t number;
 	int fd; // -1: none
+	enum pair_side of; // the one whose vectors it is about, after the greetings
 };
 
 static bool next_vector(const struct side *side, enum pair_side of, struct message *message) {
 	const struct side *other = &side->pair->sides[of];
 	const struct told *told = &side->told[of];
-	if (told->n_vectors > 0 && told->serial != other->serial) {
-		*message = (struct message){.number = of, .fd = -1}; // what it knew of left
-		return true;
+	*message = (struct message){.number = told->id, .fd = -1, .of = of};
+	if (told->n_vectors > 0 && told->id != other->id) {
+		return true; // what it knew of left
 	}
 	if (other->fd < 0 || told->n_vectors == PAIR_VECTORS) {
 		return false;
 	}
-	*message = (struct message){.number = of, .fd = other->vectors[told->n_vectors]};
+	message->number = other->id;
+	message->fd = other->vectors[told->n_vectors];
 	return true;
 }
 
-static enum pair_side other_of(enum pair_side id) {
-	return id == PAIR_GUIVM ? PAIR_APPVM : PAIR_GUIVM;
+static enum pair_side other_of(enum pair_side side) {
+	return side == PAIR_GUIVM ? PAIR_APPVM : PAIR_GUIVM;
 }
 
 /* What this QEMU is to be told next; false when it knows everything. */
@@ -89,8 +91,8 @@ static bool next_message(const struct side *side, struct message *message) {
 		*message = greetings[side->n_greetings];
 		return true;
 	}
-	return next_vector(side, other_of(side->id), message) ||
-		next_vector(side, side->id, message);
+	return next_vector(side, other_of(side->index), message) ||
+		next_vector(side, side->index, message);
 }
 
 static void note_sent(struct side *side, const struct message *message) {
@@ -98,8 +100,8 @@ static void note_sent(struct side *side, const struct message *message) {
 		side->n_greetings++;
 		return;
 	}
-	struct told *told = &side->told[message->number];
-	told->serial = side->pair->sides[message->number].serial;
+	struct told *told = &side->told[message->of];
+	told->id = message->number;
 	told->n_vectors = message->fd >= 0 ? told->n_vectors + 1 : 0;
 }
 
@@ -134,12 +136,12 @@ static void forget_connection(struct side *side) {
 	for (unsigned i = 0; i < PAIR_VECTORS; i++) {
 		fd_close(&side->vectors[i]);
 	}
-	side->serial = ++side->pair->last_serial;
+	side->id = -1;
 }
 
 static void drop(struct side *side, const char *reason) {
-	struct side *other = &side->pair->sides[other_of(side->id)];
-	log_info("the %s's QEMU %s", names[side->id], reason);
+	struct side *other = &side->pair->sides[other_of(side->index)];
+	log_info("the %s's QEMU %s", names[side->index], reason);
 	forget_connection(side);
 	if (other->fd >= 0) {
 		eventfd_write(other->vectors[PAIR_VECTOR_LEFT], 1);
@@ -168,7 +170,7 @@ static int handle_connection(int fd, uint32_t mask, void *data) {
 
 static bool connection_start(struct side *side, int fd) {
 	side->fd = fd;
-	side->serial = ++side->pair->last_serial;
+	side->id = side->pair->next_id++;
 	side->n_greetings = 0;
 	memset(side->told, 0, sizeof(side->told));
 	for (unsigned i = 0; i < PAIR_VECTORS; i++) {
@@ -197,6 +199,13 @@ static bool is_allowed(struct side *side, int fd, struct ucred *peer) {
 		log_error("%s: a second connection was refused", side->socket->path);
 		return false;
 	}
+	if (side->pair->sides[other_of(side->index)].fd < 0) {
+		side->pair->next_id = 0;
+	}
+	if (side->pair->next_id >= PAIR_IDS) {
+		log_error("%s: no more connections until both QEMUs ended", side->socket->path);
+		return false;
+	}
 	return true;
 }
 
@@ -213,9 +222,9 @@ static int handle_listening(int listen_fd, uint32_t mask, void *data) {
 		forget_connection(side);
 		return 0;
 	}
-	log_info("the %s's QEMU connected, process %d", names[side->id], (int)peer.pid);
+	log_info("the %s's QEMU connected, process %d", names[side->index], (int)peer.pid);
 	tell(side);
-	tell(&side->pair->sides[other_of(side->id)]);
+	tell(&side->pair->sides[other_of(side->index)]);
 	return 0;
 }
 
@@ -265,7 +274,8 @@ struct pair *pair_create(struct wl_event_loop *loop, uint64_t memory_bytes,
 		pair->sockets[i] = sockets[i];
 		pair->sides[i] = (struct side){
 			.pair = pair,
-			.id = i,
+			.index = i,
+			.id = -1,
 			.socket = &pair->sockets[i],
 			.listen_fd = -1,
 			.fd = -1,

@@ -17,7 +17,7 @@ struct wl_event_loop;
  * A message is a number of 64 bits, little-endian, with at most one descriptor. A QEMU is told
  *
  *   0                        the protocol's version
- *   its id                   that of the socket it connected to: enum pair_side
+ *   its id                   below PAIR_IDS
  *   -1, memory               sealed: neither QEMU can make it smaller or larger
  *   the other's id, eventfd  PAIR_VECTORS times, when the other one connects
  *   its id, eventfd          PAIR_VECTORS times
@@ -26,12 +26,16 @@ struct wl_event_loop;
  * and tells nothing: what it sends ends its connection, since a machine may have taken it over.
  * One that does not read is brought up to date when it does, and keeps nothing but itself waiting.
  *
+ * An id is not used again while either of the two is connected: QEMU (11.1 at least) frees twice
+ * what it keeps for an id when that leaves, comes back and leaves again.
+ *
  * The device does not tell its machine that the other left, so the server does, by an interrupt.
  */
 #define PAIR_VECTORS 2
 #define PAIR_VECTOR_RING 0u /* the other machine's: look at the memory */
 #define PAIR_VECTOR_LEFT 1u /* the server's: the other machine's QEMU is gone */
 
+#define PAIR_IDS 8192 /* [refuse] connections while either is connected */
 #define PAIR_MEMORY_LEAST (2ull << 20)
 #define PAIR_MEMORY_MOST (1ull << 30)
 

@@ -24,6 +24,8 @@ struct world {
 	struct pair *pair;
 	char paths[PAIR_SIDES][128];
 	int qemus[PAIR_SIDES];
+	int64_t ids[PAIR_SIDES]; // of the connections, from 0 on
+	int64_t next_id;
 };
 
 static void world_open_for(struct world *world, uid_t uid) {
@@ -112,7 +114,8 @@ static void greet(struct world *world, enum pair_side side, int *memory_fd) {
 	world->qemus[side] = dial(world, side);
 	EXPECT_INT(next(world, world->qemus[side], &fd), 0);
 	EXPECT_INT(fd, -1);
-	EXPECT_INT(next(world, world->qemus[side], &fd), side);
+	world->ids[side] = world->next_id++;
+	EXPECT_INT(next(world, world->qemus[side], &fd), world->ids[side]);
 	EXPECT_INT(fd, -1);
 	EXPECT_INT(next(world, world->qemus[side], &fd), -1);
 	EXPECT(fd >= 0);
@@ -126,7 +129,7 @@ static void greet(struct world *world, enum pair_side side, int *memory_fd) {
 static void take_vectors(struct world *world, enum pair_side qemu, enum pair_side of,
 		int vectors[PAIR_VECTORS]) {
 	for (unsigned i = 0; i < PAIR_VECTORS; i++) {
-		EXPECT_INT(next(world, world->qemus[qemu], &vectors[i]), of);
+		EXPECT_INT(next(world, world->qemus[qemu], &vectors[i]), world->ids[of]);
 		EXPECT(vectors[i] >= 0);
 	}
 }
@@ -221,7 +224,7 @@ TEST(who_is_left_is_told_and_interrupted) {
 	world_open(&world);
 	join_both(&world, ours, theirs);
 	fd_close(&world.qemus[PAIR_APPVM]);
-	EXPECT_INT(next(&world, world.qemus[PAIR_GUIVM], &fd), PAIR_APPVM);
+	EXPECT_INT(next(&world, world.qemus[PAIR_GUIVM], &fd), world.ids[PAIR_APPVM]);
 	EXPECT_INT(fd, -1);
 	EXPECT(has_events(ours[PAIR_GUIVM][PAIR_VECTOR_LEFT]));
 	EXPECT(!has_events(ours[PAIR_GUIVM][PAIR_VECTOR_RING]));
@@ -230,14 +233,14 @@ TEST(who_is_left_is_told_and_interrupted) {
 	world_close(&world);
 }
 
-TEST(one_that_comes_back_has_its_id_and_other_interrupts) {
+TEST(one_that_comes_back_has_another_id_and_other_interrupts) {
 	struct world world;
 	int ours[PAIR_SIDES][PAIR_VECTORS], theirs[PAIR_SIDES][PAIR_VECTORS];
 	int again[PAIR_VECTORS];
 	world_open(&world);
 	join_both(&world, ours, theirs);
 	fd_close(&world.qemus[PAIR_GUIVM]);
-	EXPECT_INT(next(&world, world.qemus[PAIR_APPVM], NULL), PAIR_GUIVM);
+	EXPECT_INT(next(&world, world.qemus[PAIR_APPVM], NULL), world.ids[PAIR_GUIVM]);
 	greet(&world, PAIR_GUIVM, NULL);
 	take_vectors(&world, PAIR_APPVM, PAIR_GUIVM, again);
 	EXPECT_INT(eventfd_write(again[PAIR_VECTOR_RING], 1), 0);
@@ -252,8 +255,9 @@ TEST(a_qemu_killed_a_moment_ago_does_not_keep_the_next_out) {
 	struct world world;
 	world_open(&world);
 	join(&world, PAIR_APPVM);
-	// Both are there when the server looks, in whatever order it does.
+	// Both are there when the server looks, in whatever order it does. Nobody knows its id.
 	fd_close(&world.qemus[PAIR_APPVM]);
+	world.next_id = 0;
 	join(&world, PAIR_APPVM);
 	world_close(&world);
 }
@@ -298,7 +302,7 @@ TEST(one_that_sends_anything_is_dropped_and_the_other_told) {
 	join_both(&world, ours, theirs);
 	EXPECT_INT(send(world.qemus[PAIR_APPVM], "x", 1, 0), 1);
 	expect_end(&world, world.qemus[PAIR_APPVM]);
-	EXPECT_INT(next(&world, world.qemus[PAIR_GUIVM], NULL), PAIR_APPVM);
+	EXPECT_INT(next(&world, world.qemus[PAIR_GUIVM], NULL), world.ids[PAIR_APPVM]);
 	close_both(ours);
 	close_both(theirs);
 	world_close(&world);
@@ -308,6 +312,7 @@ TEST(one_that_sends_anything_is_dropped_and_the_other_told) {
 TEST(one_that_does_not_read_is_brought_up_to_date_when_it_does) {
 	struct world world;
 	int vectors[PAIR_VECTORS], fd = -1;
+	int64_t last_id = 0;
 	world_open(&world);
 	join(&world, PAIR_GUIVM);
 	for (unsigned i = 0; i <= 2000; i++) {
@@ -320,7 +325,10 @@ TEST(one_that_does_not_read_is_brought_up_to_date_when_it_does) {
 	}
 	unsigned n_vectors = 0, n_messages = 0, n_left = 0;
 	for (settle(&world); has_events(world.qemus[PAIR_GUIVM]); settle(&world)) {
-		EXPECT_INT(next(&world, world.qemus[PAIR_GUIVM], &fd), PAIR_APPVM);
+		int64_t id = next(&world, world.qemus[PAIR_GUIVM], &fd);
+		// What leaves is what came last, and what comes was never there.
+		EXPECT(fd < 0 || n_vectors > 0 ? id == last_id : id > last_id);
+		last_id = id;
 		if (fd < 0) {
 			EXPECT(n_vectors > 0 && n_vectors <= PAIR_VECTORS);
 			n_left++;
@@ -336,10 +344,28 @@ TEST(one_that_does_not_read_is_brought_up_to_date_when_it_does) {
 	EXPECT(n_messages < 3 * 2000);
 	// And the interrupts are those of the one that is there.
 	fd_close(&world.qemus[PAIR_GUIVM]);
-	EXPECT_INT(next(&world, world.qemus[PAIR_APPVM], NULL), PAIR_GUIVM);
+	EXPECT_INT(next(&world, world.qemus[PAIR_APPVM], NULL), world.ids[PAIR_GUIVM]);
 	greet(&world, PAIR_GUIVM, NULL);
 	take_vectors(&world, PAIR_GUIVM, PAIR_APPVM, vectors);
 	close_vectors(vectors);
+	world_close(&world);
+}
+
+TEST(ids_run_out_only_while_somebody_knows_them) {
+	struct world world;
+	world_open(&world);
+	join(&world, PAIR_GUIVM);
+	for (; world.next_id < PAIR_IDS; world.next_id++) {
+		close(dial(&world, PAIR_APPVM));
+		settle(&world);
+	}
+	int fd = dial(&world, PAIR_APPVM);
+	expect_end(&world, fd);
+	close(fd);
+	fd_close(&world.qemus[PAIR_GUIVM]);
+	settle(&world);
+	world.next_id = 0;
+	join(&world, PAIR_GUIVM);
 	world_close(&world);
 }
 
