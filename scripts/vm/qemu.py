@@ -20,6 +20,7 @@ import time
 SCRIPTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LIMIT_S = 180
 PROBE_S = 10
+GUI_MIB = 768
 MIB = 1 << 20
 PROGRAM = 'qemu-system-x86_64'
 MACHINE = ['-M', 'q35', '-nodefaults', '-no-user-config', '-no-reboot']
@@ -224,8 +225,10 @@ class Machines:
     def cold(self):
         return [name for name in self.vms if name not in self.plugged]
 
-    def bell(self, name):
-        return f'bell=serial:/dev/virtio-ports/isthmus.{name}'
+    def transport(self, name, machine):
+        """How a link is written in one of its two machines: gui, or its application VM."""
+        address = self.address(name) if machine == 'gui' else f'0000:00:{FIRST_SLOT:02x}.0'
+        return f'kvm:mem=ivshmem:{address},bell=serial:/dev/virtio-ports/isthmus.{name}'
 
     def address(self, name):
         """Of the link's memory in the GUI VM."""
@@ -236,7 +239,7 @@ class Machines:
     def prepare(self):
         vms = {}
         for name, fields in self.vms.items():
-            vms[name] = {**fields, 'transport': f'kvm:mem=ivshmem:{self.address(name)},{self.bell(name)}'}
+            vms[name] = {**fields, 'transport': self.transport(name, 'gui')}
             with open(f'{self.dir}/{name}.memory', 'wb') as file:
                 file.truncate(self.memory)
         with open(f'{self.dir}/vmset.json', 'w') as file:
@@ -253,25 +256,37 @@ class Machines:
                 '-chardev', f'socket,id=bell-{name},{chardev}',
                 '-device', f'virtserialport,chardev=bell-{name},name=isthmus.{name}']
 
+    def gui_link(self, name, slot):
+        """QEMU's arguments for a link in the GUI VM, and the sockets that it gets."""
+        # Made here, so that it makes no difference who starts first.
+        listener = socket.socket(socket.AF_UNIX)
+        self.forget_bell(name)
+        listener.bind(f'{self.dir}/{name}.bell')
+        listener.listen()
+        return self.link_args(name, slot, f'fd={listener.fileno()},server=on,wait=off'), [listener]
+
+    def app_link(self, name):
+        return self.link_args(name, FIRST_SLOT, f'path={self.dir}/{name}.bell,reconnect-ms=100')
+
+    def devices(self, machine, memory_mib):
+        """What a machine has once for all its links, besides ports."""
+        return []
+
     def start_gui(self):
-        # Sockets are made here, so that it makes no difference who starts first.
-        listeners = []
-        args = ['-smp', '2', '-device', f'virtio-gpu-pci,xres={self.size[0]},yres={self.size[1]}',
+        sockets = []
+        args = [*self.devices('gui', GUI_MIB), '-smp', '2', '-device', f'virtio-gpu-pci,xres={self.size[0]},yres={self.size[1]}',
                 '-device', 'virtio-keyboard-pci', '-device', 'virtio-tablet-pci', *self.display]
         for number, name in enumerate(self.cold()):
-            listener = socket.socket(socket.AF_UNIX)
-            self.forget_bell(name)
-            listener.bind(f'{self.dir}/{name}.bell')
-            listener.listen()
-            listeners.append(listener)
-            args += self.link_args(name, FIRST_SLOT + number, f'fd={listener.fileno()},server=on,wait=off')
+            link, given = self.gui_link(name, FIRST_SLOT + number)
+            args += link
+            sockets += given
         for number in range(len(self.plugged)):
             args += ['-device', f'pcie-root-port,id=port{number},chassis={number + 1},slot={number + 1},'
                                 f'addr={FIRST_PORT + number:#x},pref64-reserve={2 * self.memory}']
-        self.machines['gui'] = Machine('gui', self.dir, 'gui', 768, 'systemd.tty.term.console=dumb', args,
-                                       [listener.fileno() for listener in listeners])
-        for listener in listeners:
-            listener.close()
+        self.machines['gui'] = Machine('gui', self.dir, 'gui', GUI_MIB, 'systemd.tty.term.console=dumb', args,
+                                       [given.fileno() for given in sockets])
+        for given in sockets:
+            given.close()
 
     def forget_bell(self, name):
         if os.path.exists(f'{self.dir}/{name}.bell'):
@@ -279,11 +294,10 @@ class Machines:
 
     def start_app(self, name):
         image = self.images.get(name, 'app')
-        transport = f'kvm:mem=ivshmem:0000:00:{FIRST_SLOT:02x}.0,{self.bell(name)}'
+        memory_mib = 320 if image == 'app' else 640
         self.machines[name] = Machine(
-            name, self.dir, image, 320 if image == 'app' else 640, f'vm={name} transport={transport}',
-            ['-display', 'none', *self.link_args(
-                name, FIRST_SLOT, f'path={self.dir}/{name}.bell,reconnect-ms=100')])
+            name, self.dir, image, memory_mib, f'vm={name} transport={self.transport(name, name)}',
+            [*self.devices(name, memory_mib), '-display', 'none', *self.app_link(name)])
 
     def plug(self, name):
         """Gives the running GUI VM the device and the port of a VM."""
