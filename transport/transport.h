@@ -13,8 +13,8 @@ struct wl_event_loop;
  * Opening does everything that needs the file system or privileges, so that the GUI side can enter
  * its sandbox between transport_open() and the first vchan_create(). What that side calls after it:
  * accept4, socketpair, memfd_create, ftruncate, fcntl, mmap, munmap, sendmsg, recvmsg, sendto,
- * recvfrom, poll, shutdown, fstat, fstatfs, close, epoll_ctl, epoll_wait, getpeername,
- * transport_ioctl_request(), and unlink in transport_close() (it may fail).
+ * recvfrom, read, write, pwrite, poll, shutdown, fstat, fstatfs, close, epoll_ctl, epoll_wait,
+ * getpeername, transport_ioctl_request(), and unlink in transport_close() (it may fail).
  *
  *   local:DIR[,pixels=handover|arena]
  *       Two processes of one kernel. The GUI side creates DIR/vchan, a unix socket (and DIR, with
