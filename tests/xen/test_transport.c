@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/transport/ends.h"
@@ -284,5 +286,92 @@ TEST(a_guivm_survives_random_scribbling) {
 		wl_event_loop_dispatch(guivm.loop, 0);
 	}
 	xen_session_unref(xen, session);
+	ends_close(&guivm, &appvm);
+}
+
+/* What a frame costs. */
+
+static unsigned n_notifies, n_other_calls;
+
+static int count_ioctl(int fd, unsigned long request, void *argument) {
+	if (request == xen_event_notify_request) {
+		n_notifies++;
+	} else {
+		n_other_calls++;
+	}
+	return ioctl(fd, request, argument);
+}
+
+#define FRAMES 200
+
+TEST(a_frame_costs_no_operation_on_grants) {
+	struct end guivm, appvm;
+	struct pages_mapping mapping;
+	connect_ends(&guivm, &appvm);
+	xen_ioctl = count_ioctl;
+	struct pages_region *region = pages_alloc(appvm.pages, QUOTA);
+	struct pages_ref ref = pages_region_ref(region);
+	EXPECT_INT(n_other_calls, 1); // all of its pages at once
+	EXPECT(pages_map(guivm.pages, &ref, QUOTA, &mapping));
+	uint32_t *seen = mmap(NULL, QUOTA, PROT_READ, MAP_SHARED, mapping.fd, mapping.offset);
+	EXPECT(seen != MAP_FAILED);
+	n_other_calls = n_notifies = 0;
+	for (uint32_t i = 1; i <= FRAMES; i++) {
+		uint32_t word;
+		*(uint32_t *)pages_region_data(region) = i;
+		EXPECT_INT(vchan_send(appvm.vchan, &i, sizeof(i)), sizeof(i));
+		while (vchan_recv(guivm.vchan, &word, sizeof(word)) == 0) {
+			end_dispatch(&guivm);
+		}
+		EXPECT_INT(seen[0], i);
+		EXPECT_INT(vchan_send(guivm.vchan, &word, sizeof(word)), sizeof(word));
+		while (vchan_recv(appvm.vchan, &word, sizeof(word)) == 0) {
+			end_dispatch(&appvm);
+		}
+	}
+	printf("# %u frames and answers: %u notifications, %u other calls\n", FRAMES, n_notifies,
+		n_other_calls);
+	EXPECT_INT(n_other_calls, 0);
+	EXPECT(n_notifies <= 4 * FRAMES);
+	munmap(seen, QUOTA);
+	ends_close(&guivm, &appvm);
+}
+
+static uint64_t time_copies(uint8_t *to, const uint8_t *from, size_t size) {
+	struct timespec start, end;
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	memcpy(to, from, size);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	return (uint64_t)(end.tv_sec - start.tv_sec) * 1000000000u + (uint64_t)end.tv_nsec -
+		(uint64_t)start.tv_nsec;
+}
+
+static int compare_times(const void *a, const void *b) {
+	const uint64_t *x = a, *y = b;
+	return (*x > *y) - (*x < *y);
+}
+
+#define ROUNDS 101
+
+TEST(a_region_is_written_as_fast_as_other_memory) {
+	struct end guivm, appvm;
+	connect_ends(&guivm, &appvm);
+	struct pages_region *region = pages_alloc(appvm.pages, QUOTA);
+	uint8_t *from = malloc(QUOTA), *other = malloc(QUOTA);
+	uint64_t shared_ns[ROUNDS], other_ns[ROUNDS];
+	memset(from, 1, QUOTA);
+	memset(other, 2, QUOTA);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		shared_ns[i] = time_copies(pages_region_data(region), from, QUOTA);
+		other_ns[i] = time_copies(other, from, QUOTA);
+	}
+	qsort(shared_ns, ROUNDS, sizeof(uint64_t), compare_times);
+	qsort(other_ns, ROUNDS, sizeof(uint64_t), compare_times);
+	double ratio = (double)shared_ns[ROUNDS / 2] / (double)other_ns[ROUNDS / 2];
+	printf("# a copy of %u KiB: %.2f times that into memory of its own (medians of %u)\n",
+		QUOTA / 1024, ratio, ROUNDS);
+	EXPECT(ratio < 3); // an uncached mapping is slower by an order of magnitude
+	free(from);
+	free(other);
 	ends_close(&guivm, &appvm);
 }

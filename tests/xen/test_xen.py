@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The xen transport on a real hypervisor: its own tests, and windows of a domain on the screen of dom0."""
+import os
+import sys
+import time
+import unittest
+
+import xen
+
+import desktop
+
+sys.path.append(f'{xen.SOURCE}/tests/vm')
+import machines  # noqa: E402 (its folder is known only now)
+
+COLOR = '#b3261e'
+LIMIT_S = 120
+VMS = {'web': {'label': 'Web', 'color': COLOR, 'applications': [
+    {'name': 'Window', 'exec': ['isthmus-test-window', '--seed', '7']},
+    {'name': 'Large', 'exec': ['isthmus-test-window', '--size', '3840x2160', '--seed', '9']},
+    {'name': 'Terminal', 'exec': ['foot', '-W', '40x10', 'sh', '-c',
+                                  "printf '\\033]11;#2040a0\\007\\033[?25l'; read word; "
+                                  "printf '\\033]11;#20a040\\007'; read word"]},
+    {'name': 'Shm', 'exec': ['weston-simple-shm']},
+    {'name': 'Kill', 'exec': ['killall', '-9', 'appvm-proxy']},
+]}}
+
+
+class Domains(unittest.TestCase):
+    """In the order of their names: Xen boots once."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.start = time.monotonic()
+        cls.x = xen.Xen(VMS).__enter__()
+        cls.told('dom0 is up')
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.x.__exit__(None, None, None)
+
+    @classmethod
+    def told(cls, what):
+        print(f'# {time.monotonic() - cls.start:.1f} s: {what}', flush=True)
+
+    def setUp(self):
+        self.addCleanup(self.on_failure)
+
+    def on_failure(self):
+        outcome = self._outcome.result
+        if any(test is self for test, _ in outcome.failures + outcome.errors):
+            print(self.x.console.text)
+
+    def launch(self, application):
+        # A link that was lost may not be known to be, yet.
+        self.x.wait('--vm', 'web=running')
+        self.until('an answer to a launch', lambda: self.tried('launch', 'web', application))
+        self.x.wait('--windows', '1')
+        return self.x.windows()[0]
+
+    def tried(self, *words):
+        try:
+            self.x.ctl(*words)
+        except AssertionError:
+            return False
+        return True
+
+    def until(self, what, condition):
+        end = time.monotonic() + LIMIT_S
+        while time.monotonic() < end:
+            result = condition()
+            if result:
+                return result
+        raise AssertionError(f'no {what}')
+
+    def close_windows(self):
+        self.x.shell('killall -9 guivm-relay')
+        self.x.wait('--max-windows', '0')
+
+    def expect_picture(self, seed):
+        """Every pixel of it that is on the screen, and its frame."""
+        self.x.input('move 0 0')  # the pointer's image is over no content there
+        window = self.x.windows()[0]
+        picture = machines.Picture(window.width, window.height, seed)
+        look = {}
+
+        def exact():
+            look['image'] = self.x.screenshot()
+            look['difference'] = picture.difference(look['image'], window.x, window.y)
+            return look['difference'] is None
+        try:
+            self.until('exact picture', exact)
+        except AssertionError:
+            self.fail(f'{window}: x, y, is, should be: {look["difference"]}')
+        self.assertEqual(look['image'].pixel(window.x - 1, window.y + 50), desktop.rgb(COLOR))
+
+    def run_programs(self, command):
+        output = self.x.shell(f'{command} >/run/tests 2>&1; status=$?; cat /run/tests; exit $status', 'root')
+        # What the tests measured, and their sum.
+        for line in output.strip().split('\n'):
+            if line.startswith('# ') or ' passed, ' in line:
+                self.told(line.removeprefix('# '))
+
+    def test_1_vchans_and_pages_keep_their_contracts(self):
+        self.run_programs('ISTHMUS_TEST_DOMID=0 test-xen-vchan')
+        self.x.shell('echo 40000 >/sys/module/xen_gntalloc/parameters/limit', 'root')
+        self.run_programs('ISTHMUS_TEST_DOMID=0 test-xen-xen')
+
+    def test_2_a_window_crosses_and_answers_keys(self):
+        self.x.create('web', grants=30000)
+        self.told('a domain was created')
+        window = self.launch('Window')
+        self.told('a window is open')
+        self.expect_picture(7)
+        self.told('its pixels are exact')
+        self.x.input(f'move {window.x + 100} {window.y + 100}', 'button 272 1', 'button 272 0', 'type a')
+        self.x.ctl('wait', '--windows', '1')
+        self.close_windows()
+
+    def test_3_applications_and_large_windows(self):
+        self.launch('Terminal')
+        self.until('colour', lambda: self.count((0x20, 0x40, 0xa0)) > 5000)
+        window = self.x.windows()[0]
+        self.x.input(f'move {window.x + 50} {window.y + 50}', 'button 272 1', 'button 272 0', 'type x', 'enter')
+        self.until('answer', lambda: self.count((0x20, 0xa0, 0x40)) > 5000)
+        self.told('a terminal answered on the screen')
+        self.close_windows()
+        self.launch('Shm')
+        first = self.x.screen_sum()
+        self.until('picture that moves', lambda: self.x.screen_sum() != first)
+        self.close_windows()
+        self.launch('Large')
+        self.expect_picture(9)
+        self.told('4K is exact')
+
+    def count(self, color):
+        return self.x.screenshot().colors((0, 0, *xen.SIZE)).get(color, 0)
+
+    def test_4_a_killed_proxy_loses_its_windows_and_comes_back(self):
+        self.tried('launch', 'web', 'Kill')
+        self.x.wait('--max-windows', '0')
+        self.launch('Window')
+
+    def test_5_a_destroyed_domain_is_noticed(self):
+        self.x.shell('xl destroy web', 'root')
+        destroyed = time.monotonic()
+        self.x.wait('--max-windows', '0')
+        self.assertLess(time.monotonic() - destroyed, 10)
+        self.told(f'{time.monotonic() - destroyed:.2f} s after its domain was destroyed the window is gone')
+
+    def test_6_without_grants_windows_go_through_the_vchan(self):
+        # The module's default: 4 MiB, less than this window.
+        self.x.create('web', grants=1024)
+        self.launch('Large')
+        self.expect_picture(9)
+        self.told('4K without grants is exact')
+
+    def test_7_a_guivm_that_starts_last_is_found(self):
+        self.x.shell('killall -9 guivm-server', 'root')
+        self.x.console.wait('isthmus: guivm-server ended')
+        self.x.console.wait('isthmus: desktop is up')
+        self.launch('Window')
+        self.expect_picture(7)
+
+
+if __name__ == '__main__':
+    reason = xen.why_not()
+    if reason is not None:
+        print(f'1..0 # SKIP {reason} here: run it by scripts/toolbox')
+        print('0 passed, 0 failed, 1 skipped')
+        sys.exit(77)
+    os.environ.setdefault('PYTHONDONTWRITEBYTECODE', '1')
+    desktop.main()
