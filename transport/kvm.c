@@ -2,67 +2,19 @@
 #include "transport/kvm.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <wayland-server-core.h>
 
-#include "common/fd.h"
 #include "common/log.h"
 
-#define IVSHMEM_ID "0x1af4 0x1110"
-
-enum kvm_memory {
-	KVM_MEMORY_IVSHMEM,
-	KVM_MEMORY_VFIO, // of the bell's device
-	KVM_MEMORY_FILE,
-};
-
 struct kvm_spec {
-	enum kvm_memory kind;
-	char memory[256]; // PCI address or path
-	const char *bell; // part of the tail
+	const char *memory, *bell; // parts of the tail
+	size_t memory_length;
 };
 
-/* "mem=KIND:NAME,bell=KIND:NAME". Paths with a comma cannot be written. */
-
-static bool parse_memory(const char *text, size_t length, struct kvm_spec *spec, char *error,
-		size_t error_size) {
-	char memory[sizeof(spec->memory)];
-	if (length >= sizeof(memory)) {
-		return transport_error(error, error_size, "transport kvm: mem is too long");
-	}
-	memcpy(memory, text, length);
-	memory[length] = '\0';
-	const char *colon = strchr(memory, ':');
-	const char *name = colon != NULL ? colon + 1 : "";
-	if (strncmp(memory, "ivshmem:", 8) == 0) {
-		spec->kind = KVM_MEMORY_IVSHMEM;
-	} else if (strncmp(memory, "vfio:", 5) == 0) {
-		spec->kind = KVM_MEMORY_VFIO;
-	} else if (strncmp(memory, "file:", 5) == 0) {
-		spec->kind = KVM_MEMORY_FILE;
-	} else {
-		return transport_error(error, error_size,
-			"transport kvm: mem \"%s\" is not ivshmem:ADDRESS, vfio:ADDRESS or "
-			"file:PATH", memory);
-	}
-	if (spec->kind != KVM_MEMORY_FILE && !vfio_address_check(name)) {
-		return transport_error(error, error_size,
-			"transport kvm: \"%s\" is not a PCI address such as 0000:00:05.0", name);
-	}
-	if (*name == '\0') {
-		return transport_error(error, error_size,
-			"transport kvm: mem \"%s\": the path is missing", memory);
-	}
-	memcpy(spec->memory, name, strlen(name) + 1);
-	return true;
-}
+/* "mem=KIND:NAME[+KIND:NAME...],bell=KIND:NAME". Paths with a comma or a plus cannot be written. */
 
 static bool parse_tail(const char *tail, struct kvm_spec *spec, char *error, size_t error_size) {
 	const char *bell = strstr(tail, ",bell=");
@@ -71,139 +23,17 @@ static bool parse_tail(const char *tail, struct kvm_spec *spec, char *error, siz
 			"transport \"kvm:%s\": it is written kvm:mem=...,bell=...", tail);
 	}
 	spec->bell = bell + 6;
-	if (!parse_memory(tail + 4, (size_t)(bell - tail) - 4, spec, error, error_size) ||
-			!kvm_bell_check(spec->bell, error, error_size)) {
-		return false;
-	}
+	spec->memory = tail + 4;
+	spec->memory_length = (size_t)(bell - spec->memory);
 	// A device's group can be opened only once.
-	const char *device = strncmp(spec->bell, "doorbell:", 9) == 0 ? spec->bell + 9 : "";
-	return spec->kind != KVM_MEMORY_VFIO || strcmp(device, spec->memory) == 0 ||
-		transport_error(error, error_size,
-			"transport kvm: mem vfio:%s goes with bell doorbell:%s only", spec->memory,
-			spec->memory);
+	const char *device = strncmp(spec->bell, "doorbell:", 9) == 0 ? spec->bell + 9 : NULL;
+	return kvm_bell_check(spec->bell, error, error_size) &&
+		kvm_memory_check(spec->memory, spec->memory_length, device, error, error_size);
 }
 
 static bool kvm_check(const char *tail, char *error, size_t error_size) {
 	struct kvm_spec spec;
 	return parse_tail(tail, &spec, error, error_size);
-}
-
-/* Memory. */
-
-static bool sysfs_read(const char *address, const char *name, char *text, size_t size) {
-	char path[320];
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", address, name);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t count = fd >= 0 ? read(fd, text, size - 1) : -1;
-	fd_close(&fd);
-	text[count > 0 ? count : 0] = '\0';
-	text[strcspn(text, "\n")] = '\0';
-	return count > 0;
-}
-
-/* Needs privileges; where they are missing, whoever set the machine up did it. */
-static void enable_device(const char *address) {
-	char path[320];
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/enable", address);
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd >= 0 && write(fd, "1", 1) < 0) {
-		log_debug("%s: errno %d", path, errno);
-	}
-	fd_close(&fd);
-}
-
-static bool check_device(const char *address, char *error, size_t error_size) {
-	char vendor[16], device[16], id[40];
-	if (!sysfs_read(address, "vendor", vendor, sizeof(vendor)) ||
-			!sysfs_read(address, "device", device, sizeof(device))) {
-		return transport_error(error, error_size, "PCI device %s: %s", address,
-				strerror(errno));
-	}
-	snprintf(id, sizeof(id), "%s %s", vendor, device);
-	return strcmp(id, IVSHMEM_ID) == 0 ||
-		transport_error(error, error_size, "PCI device %s is no ivshmem device", address);
-}
-
-static void memory_path(const struct kvm_spec *spec, const char *name, char *path, size_t size) {
-	if (spec->kind == KVM_MEMORY_FILE) {
-		snprintf(path, size, "%s", spec->memory);
-	} else {
-		snprintf(path, size, "/sys/bus/pci/devices/%s/%s", spec->memory, name);
-	}
-}
-
-/* Opens the memory of its own file, and says how large it is. */
-static bool open_file(struct kvm *kvm, const struct kvm_spec *spec, uint64_t *size, char *error,
-		size_t error_size) {
-	char path[320];
-	struct stat info;
-	if (spec->kind == KVM_MEMORY_IVSHMEM) {
-		if (!check_device(spec->memory, error, error_size)) {
-			return false;
-		}
-		enable_device(spec->memory);
-	}
-	memory_path(spec, "resource2", path, sizeof(path));
-	kvm->memory_fd = open(path, O_RDWR | O_CLOEXEC);
-	if (kvm->memory_fd < 0 || fstat(kvm->memory_fd, &info) < 0) {
-		return transport_error(error, error_size, "%s: %s", path, strerror(errno));
-	}
-	int seals = fcntl(kvm->memory_fd, F_GET_SEALS);
-	kvm->can_shrink = spec->kind == KVM_MEMORY_FILE &&
-		(seals < 0 || (seals & F_SEAL_SHRINK) == 0);
-	*size = S_ISREG(info.st_mode) && info.st_size > 0 ? (uint64_t)info.st_size : 0;
-	return true;
-}
-
-/* The same for the memory of the bell's device. */
-static bool open_vfio(struct kvm *kvm, uint64_t *size, char *error, size_t error_size) {
-	const struct vfio_device *device = kvm_bell_device(&kvm->bell);
-	kvm->memory_fd = fcntl(device->device_fd, F_DUPFD_CLOEXEC, 0);
-	kvm->memory_offset = device->memory.offset;
-	*size = device->memory.size;
-	return kvm->memory_fd >= 0 ||
-		transport_error(error, error_size, "transport kvm: %s", strerror(errno));
-}
-
-static void *map_memory(const struct kvm *kvm, uint64_t offset, size_t size) {
-	void *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, kvm->memory_fd,
-			kvm->memory_offset + (int64_t)offset);
-	return bytes != MAP_FAILED ? bytes : NULL;
-}
-
-static bool open_memory(struct kvm *kvm, const struct kvm_spec *spec, char *error,
-		size_t error_size) {
-	uint64_t size = 0;
-	if (spec->kind == KVM_MEMORY_VFIO ? !open_vfio(kvm, &size, error, error_size)
-					  : !open_file(kvm, spec, &size, error, error_size)) {
-		return false;
-	}
-	if (size < KVM_ARENAS_OFFSET + KVM_UNIT || size > INT32_MAX / 2 + 1) {
-		return transport_error(error, error_size,
-			"%s: not memory of 2 MiB to 1 GiB", spec->memory);
-	}
-	kvm->region_size = size / KVM_UNIT * KVM_UNIT;
-	kvm->header = map_memory(kvm, 0, KVM_ARENAS_OFFSET);
-	return kvm->header != NULL ||
-		transport_error(error, error_size, "%s: %s", spec->memory, strerror(errno));
-}
-
-/* Pixels are written only, so they need not be uncached as the rest of a PCI BAR is. */
-static bool map_arenas(struct kvm *kvm, const struct kvm_spec *spec, char *error,
-		size_t error_size) {
-	char path[320];
-	size_t size = kvm->region_size - KVM_ARENAS_OFFSET;
-	memory_path(spec, "resource2_wc", path, sizeof(path));
-	int fd = spec->kind == KVM_MEMORY_IVSHMEM ? open(path, O_RDWR | O_CLOEXEC) : -1;
-	void *arenas = MAP_FAILED;
-	if (fd >= 0) {
-		arenas = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-			KVM_ARENAS_OFFSET);
-		fd_close(&fd);
-	}
-	kvm->arenas = arenas != MAP_FAILED ? arenas : map_memory(kvm, KVM_ARENAS_OFFSET, size);
-	return kvm->arenas != NULL ||
-		transport_error(error, error_size, "%s: %s", spec->memory, strerror(errno));
 }
 
 void kvm_flush_writes(void) {
@@ -221,16 +51,28 @@ static void store(uint64_t *number, uint64_t value) {
 	__atomic_store_n(number, value, __ATOMIC_SEQ_CST);
 }
 
-static struct kvm_layout make_layout(const struct kvm *kvm) {
+static struct kvm_layout make_layout(const struct kvm *kvm, size_t part) {
 	return (struct kvm_layout){
 		.magic = KVM_MAGIC,
 		.version = KVM_VERSION,
-		.region_size = kvm->region_size,
+		.size = kvm->memory.parts[part].size,
+		.unit = kvm->memory.unit,
+		.part = (uint32_t)part,
+		.n_parts = (uint32_t)kvm->memory.n_parts,
 		.rings_offset = KVM_RINGS_OFFSET,
 		.arenas_offset = KVM_ARENAS_OFFSET,
 		.ring_order = KVM_RING_ORDER,
 		.acks_order = KVM_ACKS_ORDER,
 	};
+}
+
+static void set_own(struct kvm *kvm, uint64_t own) {
+	kvm->own = own;
+	kvm_watcher_set(&kvm->watcher, own);
+}
+
+static struct kvm_session *own_session(const struct kvm *kvm) {
+	return kvm->base.role == TRANSPORT_GUIVM ? &kvm->header->guivm : &kvm->header->appvm;
 }
 
 static void session_lose(struct kvm *kvm, const char *reason) {
@@ -255,7 +97,10 @@ static void session_begin(struct kvm *kvm) {
 
 static void offer(struct kvm *kvm) {
 	struct kvm_header *header = kvm->header;
-	header->layout = make_layout(kvm);
+	for (size_t i = 0; i < kvm->memory.n_parts; i++) {
+		struct kvm_layout layout = make_layout(kvm, i);
+		memcpy(kvm->memory.parts[i].head, &layout, sizeof(layout));
+	}
 	store(&header->guivm.generation, kvm->own);
 	kvm_bell_ring(&kvm->bell);
 }
@@ -280,8 +125,9 @@ static void guivm_wait(struct kvm *kvm) {
 	kvm_bell_ring(&kvm->bell);
 }
 
-static const char *check_layout(const struct kvm *kvm) {
-	struct kvm_layout layout = kvm->header->layout, expected = make_layout(kvm);
+static const char *check_part(const struct kvm *kvm, size_t part) {
+	struct kvm_layout layout, expected = make_layout(kvm, part);
+	memcpy(&layout, kvm->memory.parts[part].head, sizeof(layout));
 	if (layout.magic != expected.magic) {
 		return "the memory is not laid out by the GUI side of a link";
 	}
@@ -290,6 +136,14 @@ static const char *check_layout(const struct kvm *kvm) {
 	}
 	return memcmp(&layout, &expected, sizeof(layout)) == 0
 		? NULL : "the GUI side lays the memory out in another way";
+}
+
+static const char *check_layout(const struct kvm *kvm) {
+	const char *wrong = NULL;
+	for (size_t i = 0; wrong == NULL && i < kvm->memory.n_parts; i++) {
+		wrong = check_part(kvm, i);
+	}
+	return wrong;
 }
 
 static void appvm_wait(struct kvm *kvm) {
@@ -384,12 +238,13 @@ bool kvm_join(struct kvm *kvm, bool *took) {
 	if (*took || kvm->own == 0) {
 		kvm_leave(kvm);
 		session_lose(kvm, "the peer closed");
+		uint64_t own;
 		do {
-			if (getrandom(&kvm->own, sizeof(kvm->own), 0) != sizeof(kvm->own)) {
-				kvm->own = 0;
+			if (getrandom(&own, sizeof(own), 0) != sizeof(own)) {
 				return false;
 			}
-		} while (kvm->own == 0);
+		} while (own == 0);
+		set_own(kvm, own);
 		kvm->vchan_took = kvm->pages_took = false;
 		wl_event_source_timer_update(kvm->timer, KVM_LOOK_MS);
 	}
@@ -399,14 +254,13 @@ bool kvm_join(struct kvm *kvm, bool *took) {
 }
 
 void kvm_leave(struct kvm *kvm) {
-	struct kvm_session *ours = kvm->base.role == TRANSPORT_GUIVM ? &kvm->header->guivm
-								     : &kvm->header->appvm;
 	if (kvm->own == 0) {
 		return;
 	}
 	// accepts stays: an end that was accepted and looks only now still learns of it.
-	store(&ours->generation, 0);
-	kvm->own = kvm->peer = 0;
+	store(&own_session(kvm)->generation, 0);
+	set_own(kvm, 0);
+	kvm->peer = 0;
 	kvm->connected = false;
 	kvm_bell_ring(&kvm->bell);
 }
@@ -417,10 +271,6 @@ static void kvm_close(struct transport *transport) {
 	struct kvm *kvm = (struct kvm *)transport;
 	if (kvm->header != NULL) {
 		kvm_leave(kvm);
-		munmap(kvm->header, KVM_ARENAS_OFFSET);
-	}
-	if (kvm->arenas != NULL) {
-		munmap(kvm->arenas, kvm->region_size - KVM_ARENAS_OFFSET);
 	}
 	if (kvm->idle != NULL) {
 		wl_event_source_remove(kvm->idle);
@@ -429,7 +279,8 @@ static void kvm_close(struct transport *transport) {
 		wl_event_source_remove(kvm->timer);
 	}
 	kvm_bell_close(&kvm->bell);
-	fd_close(&kvm->memory_fd);
+	kvm_watcher_stop(&kvm->watcher);
+	kvm_memory_close(&kvm->memory);
 	free(kvm);
 }
 
@@ -444,7 +295,7 @@ static struct transport *kvm_open(struct wl_event_loop *loop, const char *tail,
 	kvm->base.loop = loop;
 	kvm->base.role = role;
 	kvm->base.caps = TRANSPORT_PAGES;
-	kvm->memory_fd = -1;
+	kvm->watcher.fd = -1;
 	kvm->bell.handle = handle_bell;
 	kvm->bell.data = kvm;
 	kvm->timer = wl_event_loop_add_timer(loop, handle_timer, kvm);
@@ -454,15 +305,24 @@ static struct transport *kvm_open(struct wl_event_loop *loop, const char *tail,
 	}
 	// The bell first: it is what only one process at a time can have.
 	if (!kvm_bell_open(&kvm->bell, loop, spec.bell, role, error, error_size) ||
-			!open_memory(kvm, &spec, error, error_size) ||
-			(role == TRANSPORT_APPVM &&
-				!map_arenas(kvm, &spec, error, error_size))) {
+			!kvm_memory_open(&kvm->memory,
+				&(struct kvm_memory_spec){
+					.text = spec.memory,
+					.length = spec.memory_length,
+					.device = kvm_bell_device(&kvm->bell),
+					.role = role,
+				}, error, error_size)) {
 		goto error;
 	}
+	kvm->header = (struct kvm_header *)(void *)kvm->memory.parts[0].head;
 	meet(kvm);
-	// What a predecessor that was killed left there is over.
-	store(role == TRANSPORT_GUIVM ? &kvm->header->guivm.generation
-				      : &kvm->header->appvm.generation, 0);
+	// What a predecessor that was killed with its watcher left there is over.
+	store(&own_session(kvm)->generation, 0);
+	if (!kvm_watcher_start(&kvm->watcher, &own_session(kvm)->generation)) {
+		transport_error(error, error_size, "transport \"kvm:%s\": no watcher: %s", tail,
+			strerror(errno));
+		goto error;
+	}
 	kvm_bell_ring(&kvm->bell);
 	return &kvm->base;
 error:

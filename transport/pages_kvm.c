@@ -13,7 +13,7 @@
 
 /*
  * The application side cuts the arenas into regions; a reference says where one lies and in which
- * session. The GUI side checks it against the region's bounds, so a lying application side shares
+ * session. The GUI side checks it against the memory's bounds, so a lying application side shares
  * other parts of what it may write anyway, and acknowledges by the reference's token.
  */
 #define PAGES_TAG 0x204d564bu /* "KVM " */
@@ -91,28 +91,47 @@ static void read_acks(struct pages_kvm *pages) {
 	}
 }
 
-/* Where size bytes are free, and the region to insert after. false: nowhere. */
-static bool find_room(struct pages_kvm *pages, size_t size, uint64_t *offset,
-		struct wl_list **after) {
-	*offset = KVM_ARENAS_OFFSET;
-	*after = &pages->regions;
-	struct kvm_region *region;
-	wl_list_for_each(region, &pages->regions, link) {
+/* Where size bytes are free in one part, and the region to insert after, which moves on to the last
+ * one of that part. false: nowhere. */
+static bool find_room_in(struct pages_kvm *pages, const struct kvm_part *part, size_t size,
+		uint64_t *offset, struct wl_list **after) {
+	uint64_t end = part->start + part->size;
+	*offset = part->start + part->arenas;
+	for (; (*after)->next != &pages->regions; *after = (*after)->next) {
+		struct kvm_region *region = wl_container_of((*after)->next, region, link);
+		if (region->offset >= end) {
+			break;
+		}
 		if (region->offset - *offset >= size) {
 			return true;
 		}
 		*offset = region->offset + region->base.size;
-		*after = &region->link;
 	}
-	return kvm_of(pages)->region_size - *offset >= size;
+	return end - *offset >= size;
+}
+
+static const struct kvm_part *find_room(struct pages_kvm *pages, size_t size, uint64_t *offset,
+		struct wl_list **after) {
+	const struct kvm_memory *memory = &kvm_of(pages)->memory;
+	*after = &pages->regions;
+	for (size_t i = 0; i < memory->n_parts; i++) {
+		if (find_room_in(pages, &memory->parts[i], size, offset, after)) {
+			return &memory->parts[i];
+		}
+	}
+	return NULL;
 }
 
 static struct kvm_region *region_create(struct pages_kvm *pages, size_t size) {
 	struct kvm_region *region = calloc(1, sizeof(*region));
+	if (region == NULL) {
+		return NULL;
+	}
 	struct wl_list *after;
-	if (region == NULL || !find_room(pages, size, &region->offset, &after)) {
-		errno = region == NULL ? ENOMEM : ENOSPC;
+	const struct kvm_part *part = find_room(pages, size, &region->offset, &after);
+	if (part == NULL) {
 		free(region);
+		errno = ENOSPC;
 		return NULL;
 	}
 	region->token = pages->next_token++;
@@ -127,7 +146,7 @@ static struct kvm_region *region_create(struct pages_kvm *pages, size_t size) {
 	memcpy(&region->base.ref, &ref, sizeof(ref));
 	region->base.pages = &pages->base;
 	region->base.size = size;
-	region->base.bytes = kvm_of(pages)->arenas + (region->offset - KVM_ARENAS_OFFSET);
+	region->base.bytes = part->bytes + (region->offset - part->start);
 	wl_list_insert(after, &region->link);
 	pages->n_regions++;
 	pages->base.bytes_used += size;
@@ -140,11 +159,12 @@ static struct pages_region *kvm_alloc(struct pages *base, size_t size) {
 		errno = is_sharer(pages) ? EPIPE : ENOTSUP;
 		return NULL;
 	}
-	if (size == 0 || size > base->max_bytes || size > SIZE_MAX - KVM_UNIT) {
+	size_t unit = kvm_of(pages)->memory.unit;
+	if (size == 0 || size > base->max_bytes || size > SIZE_MAX - unit) {
 		errno = size == 0 ? EINVAL : ENOSPC;
 		return NULL;
 	}
-	size = align_up(size, KVM_UNIT);
+	size = align_up(size, unit);
 	size_t most = base->connected ? LIMIT_PAGES_REGIONS : LIMIT_PAGES_UNCLAIMED;
 	if (pages->n_regions >= most || size > base->max_bytes - base->bytes_used) {
 		errno = pages->n_regions >= most && !base->connected ? EAGAIN : ENOSPC;
@@ -191,9 +211,9 @@ static bool check_ref(struct pages_kvm *pages, const struct kvm_ref *untrusted_r
 	return untrusted_ref->tag == PAGES_TAG &&
 		untrusted_ref->generation == pages->generation &&
 		untrusted_ref->size_units > 0 &&
-		untrusted_ref->offset_units >= KVM_ARENAS_OFFSET / KVM_UNIT &&
-		checked_range(untrusted_ref->offset_units, untrusted_ref->size_units,
-			kvm_of(pages)->region_size / KVM_UNIT);
+		kvm_memory_find(&kvm_of(pages)->memory,
+			(uint64_t)untrusted_ref->offset_units * KVM_UNIT,
+			(uint64_t)untrusted_ref->size_units * KVM_UNIT) != NULL;
 }
 
 static bool fill_mapping(struct pages_kvm *pages, const struct kvm_ref *ref, uint64_t min_size,
@@ -207,12 +227,14 @@ static bool fill_mapping(struct pages_kvm *pages, const struct kvm_ref *ref, uin
 		errno = ENOSPC;
 		return false;
 	}
+	uint64_t offset = (uint64_t)ref->offset_units * KVM_UNIT;
+	const struct kvm_part *part = kvm_memory_find(&kvm_of(pages)->memory, offset, size);
 	*mapping = (struct pages_mapping){
-		.fd = fcntl(kvm_of(pages)->memory_fd, F_DUPFD_CLOEXEC, 0),
-		.offset = kvm_of(pages)->memory_offset + (off_t)ref->offset_units * KVM_UNIT,
+		.fd = fcntl(part->fd, F_DUPFD_CLOEXEC, 0),
+		.offset = part->fd_offset + (off_t)(offset - part->start),
 		.size = size,
 		.writable = true,
-		.can_shrink = kvm_of(pages)->can_shrink,
+		.can_shrink = part->can_shrink,
 		.quota_bytes = size,
 		.id = ref->token,
 	};

@@ -24,18 +24,20 @@ struct wl_event_loop;
  *       shared arenas, as every VM backend must.
  *   kvm:mem=ivshmem:ADDRESS,bell=serial:PATH | kvm:mem=ivshmem:ADDRESS,bell=vsock:CID:PORT |
  *   kvm:mem=vfio:ADDRESS,bell=doorbell:ADDRESS | kvm:mem=file:PATH,bell=unix:PATH
- *       Two virtual machines that share memory of 2 MiB to 1 GiB, one pair of machines per memory.
+ *       Two virtual machines that share memory of at least 2 MiB, one pair of machines per memory.
  *       ivshmem:ADDRESS is the PCI address of an ivshmem device in this machine (0000:00:05.0); its
  *       file resource2 in sysfs must be readable and writable, and the device enabled (done here
- *       when privileges allow it). serial:PATH is a virtio-serial port whose chardev is joined to
- *       the other machine's (/dev/virtio-ports/NAME). vsock:CID:PORT is a connection between
- *       the two, as in stream:vsock: below, without the pixels. doorbell:ADDRESS are the
- *       interrupts of an ivshmem-doorbell device bound to vfio-pci, and vfio:ADDRESS that same
- *       device's memory. file: and unix: are for two processes of one machine: a file that both
- *       map, and a socket at which the GUI side listens. Every other memory goes with each bell.
- *       Either end may start first. With bell=serial and bell=doorbell (and our server) the other
- *       machine's end is noticed at once, but that of a process in a machine that lives on only
- *       when the next one starts there. Paths hold no comma.
+ *       when privileges allow it). mem=dax:PATH is a device-DAX device over memory that both
+ *       machines have (virtio-pmem), readable and writable, mapped cached. serial:PATH is a
+ *       virtio-serial port whose chardev is joined to the other machine's
+ *       (/dev/virtio-ports/NAME). vsock:CID:PORT is a connection between the two, as in
+ *       stream:vsock: below, without the pixels. doorbell:ADDRESS are the interrupts of an
+ *       ivshmem-doorbell device bound to vfio-pci, and vfio:ADDRESS that same device's memory.
+ *       file: and unix: are for two processes of one machine: a file that both map, and a socket at
+ *       which the GUI side listens. Every other memory goes with each bell.
+ *       mem=KIND:NAME+KIND:NAME..., up to eight, is more memory, named in the same order on both
+ *       sides. Either end may start first. The other machine's end, and that of a process in it, is
+ *       noticed within a second. Paths hold no comma and no plus.
  *   stream:unix:PATH | stream:vsock:CID:PORT | stream:vsock:PORT | stream:fd:N
  *       Any stream socket; pixels travel inline. The GUI side listens, the application side
  *       connects. CID is always the other side's: the GUI side accepts connections from that VM

@@ -2,8 +2,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/fd.h"
@@ -312,11 +315,12 @@ TEST(memory_of_something_else_is_refused) {
 }
 
 TEST(another_version_is_refused) {
-	expect_layout_refused(offsetof(struct kvm_layout, version), 2, "another version");
+	expect_layout_refused(
+			offsetof(struct kvm_layout, version), KVM_VERSION - 1, "another version");
 }
 
 TEST(another_size_is_refused) {
-	expect_layout_refused(offsetof(struct kvm_layout, region_size), 1, "another way");
+	expect_layout_refused(offsetof(struct kvm_layout, size), 1, "another way");
 }
 
 TEST(another_order_of_the_rings_is_refused) {
@@ -442,4 +446,214 @@ TEST(a_peer_that_starts_again_ends_the_session) {
 	END_DISPATCH_UNTIL(&peer.guivm, vchan_state(peer.guivm.vchan) == VCHAN_DISCONNECTED);
 	EXPECT_INT(peer.header->guivm.generation, 0);
 	port_peer_close(&peer);
+}
+
+/* Several parts. */
+
+#define SMALL_PART (4 << 20)
+
+static void make_file(const char *name, size_t size) {
+	char path[200];
+	snprintf(path, sizeof(path), "%s/%s", test_dir(), name);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	EXPECT(fd >= 0 && ftruncate(fd, (off_t)size) == 0);
+	close(fd);
+}
+
+/* order: the names of files, such as "ab": 8 MiB and SMALL_PART. */
+static void open_parts(struct end *end, const char *order, enum transport_role role,
+		struct wl_event_loop *loop) {
+	char spec[800] = "kvm:mem=";
+	make_file("a", 8 << 20);
+	make_file("b", SMALL_PART);
+	for (size_t i = 0; order[i] != '\0'; i++) {
+		size_t used = strlen(spec);
+		snprintf(spec + used, sizeof(spec) - used, "%sfile:%s/%c", i > 0 ? "+" : "",
+			test_dir(), order[i]);
+	}
+	size_t used = strlen(spec);
+	snprintf(spec + used, sizeof(spec) - used, ",bell=unix:%s/bell", test_dir());
+	end_open_spec(end, spec, role, loop);
+}
+
+static void connect_parts(struct end *guivm, struct end *appvm) {
+	struct wl_event_loop *loop = wl_event_loop_create();
+	open_parts(guivm, "ab", TRANSPORT_GUIVM, loop);
+	open_parts(appvm, "ab", TRANSPORT_APPVM, loop);
+	end_start(guivm);
+	end_start_pages(guivm, 1u << 30);
+	end_start_pages(appvm, 1u << 30);
+	end_start(appvm);
+	END_DISPATCH_UNTIL(guivm, vchan_state(guivm->vchan) == VCHAN_CONNECTED &&
+		vchan_state(appvm->vchan) == VCHAN_CONNECTED);
+}
+
+/* Maps it as the compositor does and compares a byte at each end. */
+static void expect_shared(struct end *guivm, struct pages_region *region) {
+	struct pages_mapping mapping;
+	struct pages_ref ref = pages_region_ref(region);
+	size_t size = pages_region_size(region);
+	EXPECT(pages_map(guivm->pages, &ref, size, &mapping));
+	uint8_t *bytes = pages_region_data(region);
+	uint8_t *seen = mmap(NULL, size, PROT_READ, MAP_SHARED, mapping.fd, mapping.offset);
+	EXPECT(seen != MAP_FAILED);
+	bytes[0] = (uint8_t)test_random();
+	bytes[size - 1] = (uint8_t)test_random();
+	EXPECT(seen[0] == bytes[0] && seen[size - 1] == bytes[size - 1]);
+	munmap(seen, size);
+	pages_unmap(guivm->pages, &mapping);
+}
+
+TEST(regions_lie_in_all_parts_and_across_no_border) {
+	struct end guivm, appvm;
+	connect_parts(&guivm, &appvm);
+	size_t first = (8 << 20) - KVM_ARENAS_OFFSET, second = SMALL_PART - KVM_UNIT;
+	EXPECT(pages_alloc(appvm.pages, first + 1) == NULL);
+	EXPECT_INT(errno, ENOSPC);
+	struct pages_region *in_first = pages_alloc(appvm.pages, first - 2 * KVM_UNIT);
+	struct pages_region *in_second = pages_alloc(appvm.pages, second - KVM_UNIT);
+	struct pages_region *rest = pages_alloc(appvm.pages, 2 * KVM_UNIT);
+	EXPECT(in_first != NULL && in_second != NULL && rest != NULL);
+	EXPECT(pages_alloc(appvm.pages, 2 * KVM_UNIT) == NULL);
+	struct pages_region *last = pages_alloc(appvm.pages, 1);
+	EXPECT(last != NULL);
+	EXPECT(pages_alloc(appvm.pages, 1) == NULL);
+	struct pages_region *all[] = {in_first, in_second, rest, last};
+	for (size_t i = 0; i < 4; i++) {
+		expect_shared(&guivm, all[i]);
+	}
+	// A hole in the first part is found before the second.
+	unsigned calls = appvm.pages_calls;
+	pages_release(rest);
+	END_DISPATCH_UNTIL(&appvm, appvm.pages_calls > calls);
+	rest = pages_alloc(appvm.pages, 1);
+	EXPECT(rest != NULL);
+	expect_shared(&guivm, rest);
+	ends_close(&guivm, &appvm);
+}
+
+TEST(references_to_the_head_of_a_part_or_across_a_border_are_refused) {
+	struct end guivm, appvm;
+	connect_parts(&guivm, &appvm);
+	struct pages_ref opaque = pages_region_ref(pages_alloc(appvm.pages, 1));
+	struct kvm_ref ref;
+	memcpy(&ref, &opaque, sizeof(ref));
+	uint32_t border = (8 << 20) / KVM_UNIT, end = border + SMALL_PART / KVM_UNIT;
+	ref.offset_units = border;
+	expect_bad_ref(&guivm, ref, ENOENT);
+	ref.offset_units = border - 1;
+	ref.size_units = 3;
+	expect_bad_ref(&guivm, ref, ENOENT);
+	ref.offset_units = border + 1;
+	ref.size_units = end - border;
+	expect_bad_ref(&guivm, ref, ENOENT);
+	ref.size_units--;
+	struct pages_mapping mapping;
+	memcpy(&opaque, &ref, sizeof(opaque));
+	EXPECT(pages_map(guivm.pages, &opaque, KVM_UNIT, &mapping));
+	EXPECT_INT(mapping.offset, KVM_UNIT);
+	ends_close(&guivm, &appvm);
+}
+
+static void expect_parts_refused(const char *guivm_order, const char *appvm_order) {
+	struct wl_event_loop *loop = wl_event_loop_create();
+	struct end guivm, appvm;
+	open_parts(&guivm, guivm_order, TRANSPORT_GUIVM, loop);
+	open_parts(&appvm, appvm_order, TRANSPORT_APPVM, loop);
+	end_start(&guivm);
+	end_start(&appvm);
+	END_DISPATCH_UNTIL(&appvm, vchan_state(appvm.vchan) == VCHAN_DISCONNECTED);
+	EXPECT(strstr(vchan_reason(appvm.vchan), "another way") != NULL);
+	ends_close(&guivm, &appvm);
+}
+
+TEST(parts_that_only_one_end_has_are_refused) {
+	expect_parts_refused("ab", "a");
+}
+
+TEST(parts_that_the_other_end_lacks_are_refused) {
+	struct end guivm, appvm;
+	struct wl_event_loop *loop = wl_event_loop_create();
+	open_parts(&guivm, "a", TRANSPORT_GUIVM, loop);
+	open_parts(&appvm, "ab", TRANSPORT_APPVM, loop);
+	end_start(&guivm);
+	end_start(&appvm);
+	END_DISPATCH_UNTIL(&appvm, vchan_state(appvm.vchan) == VCHAN_DISCONNECTED);
+	ends_close(&guivm, &appvm);
+}
+
+/* A process that is killed. */
+
+static void open_terminal(int *port, enum transport_role role, struct end *end) {
+	char spec[400];
+	*port = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	if (*port < 0 || grantpt(*port) < 0 || unlockpt(*port) < 0) {
+		test_skip("no pseudo terminals");
+	}
+	snprintf(spec, sizeof(spec), "kvm:mem=file:%s/memory,bell=serial:%s", test_dir(),
+		ptsname(*port));
+	end_open_spec(end, spec, role, NULL);
+	end_start(end);
+}
+
+/* A process with the other role, until it is killed. */
+static _Noreturn void run_peer(enum transport_role role) {
+	int port;
+	struct end end;
+	open_terminal(&port, role, &end);
+	while (true) {
+		end_dispatch(&end);
+	}
+}
+
+static void expect_death_to_be_noticed(enum transport_role role) {
+	char ignored[256];
+	struct end own;
+	int port;
+	backend_kvm.spec(role, ignored, sizeof(ignored)); // makes the memory
+	pid_t pid = fork();
+	EXPECT(pid >= 0);
+	if (pid == 0) {
+		run_peer(role == TRANSPORT_GUIVM ? TRANSPORT_APPVM : TRANSPORT_GUIVM);
+	}
+	open_terminal(&port, role, &own);
+	END_DISPATCH_UNTIL(&own, vchan_state(own.vchan) == VCHAN_CONNECTED);
+	EXPECT_INT(kill(pid, SIGKILL), 0);
+	// Its port is still there, as that of a machine that lives on.
+	END_DISPATCH_UNTIL(&own, vchan_state(own.vchan) == VCHAN_DISCONNECTED);
+	EXPECT_STR(vchan_reason(own.vchan), "the peer closed");
+	EXPECT_INT(waitpid(pid, NULL, 0), pid);
+	end_close(&own);
+	close(port);
+}
+
+TEST(a_killed_application_side_is_noticed_without_a_successor) {
+	expect_death_to_be_noticed(TRANSPORT_GUIVM);
+}
+
+TEST(a_killed_gui_side_is_noticed_without_a_successor) {
+	expect_death_to_be_noticed(TRANSPORT_APPVM);
+}
+
+/* What generation is after the process with that of a session ended, and then its watcher. */
+static uint64_t watch_end(uint64_t generation, uint64_t session) {
+	uint64_t *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	EXPECT(shared != MAP_FAILED);
+	struct kvm_watcher watcher;
+	*shared = generation;
+	EXPECT_INT(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+	EXPECT(kvm_watcher_start(&watcher, shared));
+	kvm_watcher_set(&watcher, session);
+	kvm_watcher_stop(&watcher);
+	EXPECT(waitpid(-1, NULL, 0) > 0);
+	uint64_t result = *shared;
+	munmap(shared, sizeof(*shared));
+	return result;
+}
+
+TEST(a_watcher_ends_its_own_session_and_no_successors) {
+	EXPECT_INT(watch_end(7, 7), 0);
+	EXPECT_INT(watch_end(8, 7), 8);
+	EXPECT_INT(watch_end(8, 0), 8);
 }

@@ -29,6 +29,9 @@ TEST(every_form_is_accepted) {
 	expect_good("kvm:mem=file:/run/memory,bell=vsock:1024");
 	expect_good("kvm:mem=ivshmem:0000:00:05.0,bell=doorbell:0000:00:05.0");
 	expect_good("kvm:mem=vfio:0000:00:05.0,bell=doorbell:0000:00:05.0");
+	expect_good("kvm:mem=dax:/dev/dax0.0,bell=serial:/dev/vport0p1");
+	expect_good("kvm:mem=ivshmem:0000:00:10.0+ivshmem:0000:00:11.0,bell=serial:/dev/vport0p1");
+	expect_good("kvm:mem=file:1+file:2+file:3+file:4+file:5+file:6+file:7+file:8,bell=unix:/b");
 	expect_good("stream:unix:/run/a");
 	expect_good("stream:vsock:3:1024");
 	expect_good("stream:vsock:1024");
@@ -50,9 +53,15 @@ TEST(errors_name_the_part_at_fault) {
 	expect_bad("kvm:", "mem=...,bell=...");
 	expect_bad("kvm:mem=file:/m", "mem=...,bell=...");
 	expect_bad("kvm:bell=unix:/b,mem=file:/m", "mem=...,bell=...");
-	expect_bad("kvm:mem=dax:/m,bell=unix:/b", "mem \"dax:/m\"");
+	expect_bad("kvm:mem=ram:/m,bell=unix:/b", "mem \"ram:/m\"");
 	expect_bad("kvm:mem=,bell=unix:/b", "mem \"\"");
 	expect_bad("kvm:mem=file:,bell=unix:/b", "path is missing");
+	expect_bad("kvm:mem=dax:,bell=unix:/b", "path is missing");
+	expect_bad("kvm:mem=file:/a+,bell=unix:/b", "mem \"\" is not");
+	expect_bad("kvm:mem=+file:/a,bell=unix:/b", "mem \"\" is not");
+	expect_bad("kvm:mem=file:1+file:2+file:3+file:4+file:5+file:6+file:7+file:8+file:9,"
+		   "bell=unix:/b",
+		"more than 8");
 	expect_bad("kvm:mem=ivshmem:,bell=unix:/b", "PCI address");
 	expect_bad("kvm:mem=ivshmem:00:05.0,bell=unix:/b", "\"00:05.0\"");
 	expect_bad("kvm:mem=ivshmem:0000:00:05.0/../..,bell=unix:/b", "PCI address");
