@@ -16,6 +16,7 @@
 #include "bridge/turn.h"
 #include "common/log.h"
 #include "common/notify.h"
+#include "transport/probe.h"
 #include "transport/transport.h"
 #include "vmset/vmset.h"
 
@@ -34,6 +35,7 @@ static const char usage[] =
 		"wayland-isthmus-N)\n"
 		"  --runner PROGRAM  starts what the GUI VM launches: PROGRAM COMMAND [ARG...]\n"
 		"  --pages-mib N     shared memory for pixels, in MiB (default: from the VM set)\n"
+		"  --probe-memory    measure the transport's memory, and end\n"
 		"  --help, --version\n"
 		"\n"
 		"With COMMAND: runs it with WAYLAND_DISPLAY set and exits with its status.\n";
@@ -41,6 +43,7 @@ static const char usage[] =
 struct options {
 	const char *vm, *transport, *vmset, *display, *runner;
 	uint64_t pages_mib;
+	bool probe_memory;
 	char **command; // NULL: none
 };
 
@@ -86,6 +89,7 @@ static void parse_options(struct options *options, int argc, char *argv[]) {
 			{"display", required_argument, NULL, 'd'},
 			{"runner", required_argument, NULL, 'r'},
 			{"pages-mib", required_argument, NULL, 'p'},
+			{"probe-memory", no_argument, NULL, 'P'},
 			{"help", no_argument, NULL, 'h'},
 			{"version", no_argument, NULL, 'V'},
 			{0},
@@ -110,6 +114,9 @@ static void parse_options(struct options *options, int argc, char *argv[]) {
 			break;
 		case 'p':
 			options->pages_mib = parse_mib(optarg);
+			break;
+		case 'P':
+			options->probe_memory = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -157,9 +164,29 @@ static bool program_load_vmset(struct program *program) {
 	return program->vm != NULL;
 }
 
+static const char *program_spec(const struct program *program) {
+	return program->options.transport != NULL ? program->options.transport
+						  : program->vm->transport;
+}
+
+/* Beside a proxy that runs. Returns the exit status. */
+static int program_probe_memory(struct program *program) {
+	struct transport_probe probe;
+	char error[512];
+	if (!program_load_vmset(program)) {
+		return EXIT_FAILURE;
+	}
+	if (!transport_probe(program_spec(program), TRANSPORT_APPVM, &probe, error,
+			    sizeof(error))) {
+		log_error("%s", error);
+		return EXIT_FAILURE;
+	}
+	transport_probe_print(&probe, stdout);
+	return EXIT_SUCCESS;
+}
+
 static bool program_open_transport(struct program *program) {
-	const char *spec = program->options.transport != NULL ? program->options.transport
-							      : program->vm->transport;
+	const char *spec = program_spec(program);
 	char error[256];
 	program->transport =
 			transport_open(program->loop, spec, TRANSPORT_APPVM, error, sizeof(error));
@@ -285,7 +312,9 @@ int main(int argc, char *argv[]) {
 	log_init("appvm-proxy", NULL);
 	struct program program = {.status = EXIT_FAILURE, .command_fd = -1};
 	parse_options(&program.options, argc, argv);
-	if (program_start(&program)) {
+	if (program.options.probe_memory) {
+		program.status = program_probe_memory(&program);
+	} else if (program_start(&program)) {
 		notify_service_manager("READY=1");
 		while (!program.done) {
 			turn_dispatch(program.turn);

@@ -39,6 +39,7 @@ static const struct command commands[] = {
 	{"windows", 0, 0, OPTION_BIT(OPTION_JSON), command_windows},
 	{"launch", 2, 2, OPTION_BIT(OPTION_TIMEOUT), command_launch},
 	{"check", 1, 1, 0, command_check},
+	{"probe-memory", 1, 1, 0, command_probe_memory},
 	{"reload", 0, 0, 0, command_reload},
 	{"screenshot", 1, 1, OPTION_BIT(OPTION_OUTPUT), command_screenshot},
 	{"wait", 0, 0,
@@ -55,6 +56,8 @@ static const char usage[] =
 	"  windows [--json]                    mapped windows\n"
 	"  launch [--timeout S] VM APP         start an application in a VM\n"
 	"  check FILE                          check a VM set; needs no compositor\n"
+	"  probe-memory SPEC                   measure the memory of a transport; needs no\n"
+	"                                      compositor\n"
 	"  reload                              read the VM set again\n"
 	"  screenshot [--output NAME] FILE     write a PNG of all outputs or of one\n"
 	"  wait [--windows [VM=]N]... [--max-windows [VM=]N]... [--vm VM=STATE]... [--timeout S]\n"

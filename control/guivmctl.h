@@ -69,6 +69,7 @@ enum exit_status command_launch(struct guivmctl *ctl, char **args, int n_args);
 enum exit_status command_reload(struct guivmctl *ctl, char **args, int n_args);
 enum exit_status command_wait(struct guivmctl *ctl, char **args, int n_args);
 enum exit_status command_check(struct guivmctl *ctl, char **args, int n_args);
+enum exit_status command_probe_memory(struct guivmctl *ctl, char **args, int n_args);
 enum exit_status command_screenshot(struct guivmctl *ctl, char **args, int n_args);
 
 #endif

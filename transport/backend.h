@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "transport/pages.h"
+#include "transport/probe.h"
 #include "transport/transport.h"
 #include "transport/vchan.h"
 
@@ -25,6 +26,10 @@ struct transport_backend {
 	struct transport *(*open)(struct wl_event_loop *loop, const char *tail,
 			enum transport_role role, char *error, size_t error_size);
 	void (*close)(struct transport *transport);
+
+	/* As transport_probe(). NULL where there is no memory of the transport's own. */
+	bool (*probe)(const char *tail, struct transport_probe *probe, char *error,
+			size_t error_size);
 
 	/* NULL with errno. The caller sets handler and data. */
 	struct vchan *(*vchan_create)(struct transport *transport);

@@ -330,9 +330,34 @@ error:
 	return NULL;
 }
 
+/* Through the mapping that is for pixels, but beside them. */
+static bool kvm_probe(const char *tail, struct transport_probe *probe, char *error,
+		size_t error_size) {
+	struct kvm_spec spec;
+	struct kvm_memory memory;
+	if (!parse_tail(tail, &spec, error, error_size) ||
+			!kvm_memory_open(&memory,
+				&(struct kvm_memory_spec){
+					.text = spec.memory,
+					.length = spec.memory_length,
+					.role = probe->role,
+				}, error, error_size)) {
+		return false;
+	}
+	struct kvm_part *part = &memory.parts[0];
+	uint8_t *bytes = probe->role == TRANSPORT_APPVM ? part->bytes : part->head;
+	probe->size = memory.size;
+	bool ok = transport_probe_measure(bytes + KVM_SCRATCH_OFFSET,
+			KVM_ARENAS_OFFSET - KVM_SCRATCH_OFFSET, probe) ||
+		transport_error(error, error_size, "out of memory");
+	kvm_memory_close(&memory);
+	return ok;
+}
+
 const struct transport_backend transport_kvm_backend = {
 	.name = "kvm",
 	.check = kvm_check,
+	.probe = kvm_probe,
 	.open = kvm_open,
 	.close = kvm_close,
 	.vchan_create = vchan_kvm_create,

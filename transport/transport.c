@@ -96,6 +96,21 @@ struct transport *transport_open(struct wl_event_loop *loop, const char *spec,
 	return transport;
 }
 
+bool transport_probe(const char *spec, enum transport_role role, struct transport_probe *probe,
+		char *error, size_t error_size) {
+	const char *tail;
+	const struct transport_backend *backend = find_backend(spec, &tail, error, error_size);
+	if (backend == NULL || !backend->check(tail, error, error_size)) {
+		return false;
+	}
+	if (backend->probe == NULL) {
+		return transport_error(error, error_size,
+			"transport \"%s\": has no memory but this machine's own", spec);
+	}
+	*probe = (struct transport_probe){.role = role};
+	return backend->probe(tail, probe, error, error_size);
+}
+
 void transport_close(struct transport *transport) {
 	if (transport != NULL) {
 		free(transport->spec);

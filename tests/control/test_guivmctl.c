@@ -219,6 +219,30 @@ TEST(check_knows_transports) {
 	EXPECT(strstr(err, ":3:36: vms.a.transport: ") != NULL);
 }
 
+TEST(probe_memory_needs_no_compositor) {
+	char path[600], spec[700];
+	double ratio;
+	unsetenv("WAYLAND_DISPLAY");
+	write_file(path, sizeof(path), "memory", "");
+	EXPECT_INT(truncate(path, 4 << 20), 0);
+	snprintf(spec, sizeof(spec), "kvm:mem=file:%s,bell=unix:/nowhere", path);
+	EXPECT_INT(RUN("probe-memory", spec), 0);
+	EXPECT_STR(err, "");
+	EXPECT(strstr(out, "size   4 MiB\n") != NULL);
+	EXPECT_INT(sscanf(strstr(out, "read "), "read %*f MB/s, %lf", &ratio), 1);
+	EXPECT(ratio > 0);
+	EXPECT(strstr(out, "It looks ") != NULL);
+}
+
+TEST(probe_memory_names_what_is_wrong) {
+	EXPECT_INT(RUN("probe-memory", "kvm:mem=file:/nowhere,bell=unix:/b"), 1);
+	EXPECT(strstr(err, "/nowhere: No such file") != NULL);
+	EXPECT_INT(RUN("probe-memory", "local:/run/x"), 1);
+	EXPECT(strstr(err, "no memory but this machine's own") != NULL);
+	EXPECT_INT(RUN("probe-memory", "smoke:signals"), 1);
+	EXPECT(strstr(err, "smoke") != NULL);
+}
+
 TEST(wrong_usage_is_exit_status_2) {
 	EXPECT_INT(RUN("frobnicate"), 2);
 	EXPECT(strstr(err, "unknown command \"frobnicate\"") != NULL);

@@ -29,7 +29,7 @@ LAYERS = {
     "appvm-proxy": ["common", "protocol", "transport", "bridge", "vmset"],
     "guivm-server/relay": ["common", "protocol", "transport", "bridge"],
     "borders": ["common"],
-    "control": ["common", "vmset"],
+    "control": ["common", "vmset", "transport/probe.h"],
     "guivm-server": ["common", "vmset", "borders"],
     "launcher": ["common", "control", "borders"],
 }
