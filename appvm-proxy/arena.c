@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include <wayland-util.h>
 
 #include "bridge/link.h"
@@ -14,9 +15,9 @@
 #include "protocol/objects.h"
 #include "transport/pages.h"
 
-#define PLACE_ALIGN 4096
 #define ARENA_MIN_BYTES ((size_t)8 << 20)
-#define ARENA_MAX_BYTES ((size_t)0x7ffff000) // a wl_shm_pool's size is an int32_t
+// A wl_shm_pool's size is an int32_t; whole pages of any machine.
+#define ARENA_MAX_BYTES ((size_t)0x7fff0000)
 // Larger than what is asked for, so that a window being resized does not make an arena per frame.
 #define ARENA_SPARE_FACTOR 2
 
@@ -46,6 +47,7 @@ struct arena_set {
 	struct wl_list arenas; // struct arena.link
 	struct id_pool ids;
 	uint64_t n_freed;
+	size_t page_bytes; // places are whole pages, so that each is made present by itself
 };
 
 struct arena_set *arena_set_create(struct link *link, struct pages *pages) {
@@ -55,6 +57,7 @@ struct arena_set *arena_set_create(struct link *link, struct pages *pages) {
 	}
 	set->link = link;
 	set->pages = pages;
+	set->page_bytes = (size_t)sysconf(_SC_PAGESIZE);
 	wl_list_init(&set->arenas);
 	id_pool_init(&set->ids, 1, LIMIT_ARENAS_PER_LINK + 1);
 	return set;
@@ -151,7 +154,7 @@ static bool arena_create(struct arena_set *set, size_t size) {
 		goto error_id;
 	}
 	arena->data = pages_region_data(arena->region);
-	arena->size = pages_region_size(arena->region) & ~(size_t)(PLACE_ALIGN - 1);
+	arena->size = pages_region_size(arena->region) & ~(set->page_bytes - 1);
 	if (place_insert(arena, &arena->places, 0, arena->size) == NULL) {
 		goto error_region;
 	}
@@ -193,7 +196,7 @@ static bool arena_set_expects_memory(const struct arena_set *set) {
 }
 
 struct arena_place *arena_place_create(struct arena_set *set, size_t size) {
-	size = align_up(size, PLACE_ALIGN);
+	size = align_up(size, set->page_bytes);
 	struct arena_place *place = arena_set_find_place(set, size);
 	if (place == NULL) {
 		if (!arena_set_grow(set, size)) {
