@@ -52,8 +52,8 @@ static bool parse_part(const char *text, size_t length, struct part_spec *spec, 
 	}
 	if (kind == n_kinds) {
 		return transport_error(error, error_size,
-			"transport kvm: mem \"%s\" is not ivshmem:ADDRESS, vfio:ADDRESS, dax:PATH or "
-			"file:PATH", part);
+			"transport kvm: mem \"%s\" is not ivshmem:ADDRESS, vfio:ADDRESS, "
+			"dax:PATH or file:PATH", part);
 	}
 	const char *name = part + strlen(prefixes[kind]);
 	if (kind <= MEMORY_VFIO && !vfio_address_check(name)) {

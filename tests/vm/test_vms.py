@@ -19,6 +19,8 @@ BACKGROUND = (0x1d, 0x21, 0x28)
 PARKED = 400, 2  # the pointer: contents begin below a title bar
 STARTS = 200
 STOPPED_S = 30
+# Its process id, and not that of its watcher, which outlives it to say so.
+PROXY = '$(grep -lx appvm-proxy /proc/[0-9]*/comm | cut -d/ -f3)'
 
 # Colours its window, says on the VM's console what it reads, and answers on the screen.
 SCRIPT = ("printf '\\033]11;#2040a0\\007\\033[?25l'; read word; "
@@ -209,7 +211,7 @@ class Machines(unittest.TestCase):
         found = {}
         for name, machine, pid in (('guivm-server', self.d.gui, '$(pidof guivm-server)'),
                                    ('guivm-relay', self.d.gui, relay),
-                                   ('appvm-proxy', self.vm(), '$(pidof appvm-proxy)')):
+                                   ('appvm-proxy', self.vm(), PROXY)):
             found[name] = [int(word) for word in machine.shell(f'p={pid}; {numbers}', 'root').split()]
         return found
 
@@ -282,7 +284,7 @@ class Machines(unittest.TestCase):
         # Its machine lives on, and so does what rings; no successor says that it is over.
         web = self.vm('web')
         web.shell('mkfifo /run/hold', 'root')
-        web.shell('kill -9 $(pgrep -x appvm-proxy)', 'root')
+        web.shell(f'kill -9 {PROXY}', 'root')
         killed = time.monotonic()
         self.d.wait('--max-windows', 'web=0')
         self.told(f'{time.monotonic() - killed:.2f} s after its proxy was killed the window is gone')
