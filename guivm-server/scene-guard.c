@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 #include <wlr/types/wlr_scene.h>
+#include <wlr/util/addon.h>
 
 /*
  * Functions of wlroots 0.20 with a mistake. The library calls its own functions by name, so these
@@ -58,6 +59,36 @@ void wlr_scene_buffer_set_buffer_with_options(struct wlr_scene_buffer *scene_buf
 	}
 }
 
+/*
+ * The clip of a surface tree reaches a subsurface's own subsurfaces only when it is set: not when
+ * the subsurface moves, nor when it joins the tree with them. They would be drawn outside of the
+ * window, over other VMs' windows. At each commit wlroots puts every subsurface in its place, and
+ * then clips that one: here the whole tree below it is clipped.
+ */
+#define TREE_ADDON "wlr_scene_subsurface_tree" // what wlroots calls it
+
+static void (*set_position)(struct wlr_scene_node *node, int x, int y);
+
+static bool is_surface_tree(const struct wlr_scene_node *node) {
+	const struct wlr_addon *addon;
+	wl_list_for_each (addon, &node->addons.WLR_PRIVATE.addons, WLR_PRIVATE.link) {
+		if (strcmp(addon->impl->name, TREE_ADDON) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void wlr_scene_node_set_position(struct wlr_scene_node *node, int x, int y) {
+	set_position(node, x, y);
+	bool subsurface = node->type == WLR_SCENE_NODE_TREE && node->parent != NULL &&
+		is_surface_tree(node) && is_surface_tree(&node->parent->node);
+	if (subsurface) {
+		/* Below the topmost surface the parent's clip counts, not the argument. */
+		wlr_scene_subsurface_tree_set_clip(node, NULL);
+	}
+}
+
 /* function: points to a function pointer. */
 static bool find_function(void *function, const char *name) {
 	void *symbol = dlsym(RTLD_NEXT, name);
@@ -67,5 +98,6 @@ static bool find_function(void *function, const char *name) {
 
 bool scene_guard_init(void) {
 	return find_function(&set_source_box, "wlr_scene_buffer_set_source_box") &&
-		find_function(&set_buffer, "wlr_scene_buffer_set_buffer_with_options");
+		find_function(&set_buffer, "wlr_scene_buffer_set_buffer_with_options") &&
+		find_function(&set_position, "wlr_scene_node_set_position");
 }

@@ -136,6 +136,94 @@ TEST(subsurfaces_are_clipped) {
 	desk_finish(&desk);
 }
 
+/* A window, a subsurface of it, and one of that which is larger than all of them. */
+struct nest {
+	struct desk desk;
+	struct app app;
+	struct app_window window;
+	struct wl_surface *middle, *inner;
+	struct wl_subsurface *middle_role, *inner_role;
+};
+
+static void nest_init(struct nest *nest) {
+	struct app *app = &nest->app;
+	desk_init(&nest->desk);
+	app_connect(app, &nest->desk, "work");
+	app_window_create(&nest->window, app);
+	xdg_surface_set_window_geometry(nest->window.xdg_surface, 0, 0, 300, 200);
+	app_window_show(&nest->window, 300, 200, RED);
+	nest->middle = wl_compositor_create_surface(app->compositor);
+	nest->inner = wl_compositor_create_surface(app->compositor);
+	nest->inner_role = wl_subcompositor_get_subsurface(
+			app->subcompositor, nest->inner, nest->middle);
+	wl_subsurface_set_position(nest->inner_role, -100, -100);
+	wl_subsurface_set_desync(nest->inner_role);
+}
+
+static void nest_join(struct nest *nest) {
+	nest->middle_role = wl_subcompositor_get_subsurface(
+			nest->app.subcompositor, nest->middle, nest->window.surface);
+	wl_subsurface_set_desync(nest->middle_role);
+}
+
+static void nest_paint(struct nest *nest) {
+	app_paint(&nest->app, nest->inner, 600, 500, GREEN);
+	app_paint(&nest->app, nest->middle, 50, 50, RED);
+}
+
+static void nest_expect_clipped(struct nest *nest) {
+	wl_surface_commit(nest->window.surface);
+	app_roundtrip(&nest->app);
+	const struct window *window = app_window_server(&nest->window);
+	desk_look(&nest->desk);
+	expect_frame(&nest->desk, window, DESK_WORK);
+	EXPECT_INT(desk_count(&nest->desk, RGB(GREEN), &window->box, false), 0);
+	EXPECT(desk_count(&nest->desk, RGB(GREEN), &window->box, true) > 0);
+}
+
+static void nest_finish(struct nest *nest) {
+	wl_subsurface_destroy(nest->inner_role);
+	wl_subsurface_destroy(nest->middle_role);
+	wl_surface_destroy(nest->inner);
+	wl_surface_destroy(nest->middle);
+	app_disconnect(&nest->app);
+	desk_finish(&nest->desk);
+}
+
+TEST(subsurfaces_of_a_moving_subsurface_are_clipped) {
+	static const int32_t places[][2] = {{250, 150}, {-60, -40}, {10000, 0}, {20, 30}};
+	struct nest nest;
+	nest_init(&nest);
+	nest_join(&nest);
+	nest_paint(&nest);
+	nest_expect_clipped(&nest);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		wl_subsurface_set_position(nest.middle_role, places[i][0], places[i][1]);
+		// Wherever its surface goes, it stays over the window.
+		wl_subsurface_set_position(
+				nest.inner_role, -100 - places[i][0], -100 - places[i][1]);
+		wl_surface_commit(nest.middle);
+		nest_expect_clipped(&nest);
+	}
+	for (int32_t x = 0; x < 90; x += 30) {
+		wl_subsurface_set_position(nest.middle_role, x, x);
+		nest_expect_clipped(&nest);
+	}
+	nest_finish(&nest);
+}
+
+TEST(subsurfaces_that_come_with_a_subsurface_are_clipped) {
+	struct nest nest;
+	nest_init(&nest);
+	nest_paint(&nest);
+	nest_join(&nest);
+	nest_expect_clipped(&nest);
+	wl_subsurface_destroy(nest.middle_role);
+	nest_join(&nest);
+	nest_expect_clipped(&nest);
+	nest_finish(&nest);
+}
+
 TEST(extreme_geometry_keeps_the_frame) {
 	struct desk desk;
 	struct app app;
