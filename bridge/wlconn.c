@@ -228,10 +228,8 @@ error_conn:
 	return NULL;
 }
 
-void wlconn_destroy(struct wlconn *conn) {
-	if (conn == NULL) {
-		return;
-	}
+int wlconn_detach(struct wlconn *conn) {
+	int fd = conn->fd;
 	if (conn->destroyed != NULL) {
 		*conn->destroyed = true;
 	}
@@ -250,8 +248,14 @@ void wlconn_destroy(struct wlconn *conn) {
 	free(conn->fds_out);
 	fifo_finish(&conn->in);
 	fifo_finish(&conn->out);
-	close(conn->fd);
 	free(conn);
+	return fd;
+}
+
+void wlconn_destroy(struct wlconn *conn) {
+	if (conn != NULL) {
+		close(wlconn_detach(conn));
+	}
 }
 
 uint8_t *wlconn_next_mutable(

@@ -53,6 +53,9 @@ struct wlconn *wlconn_create(struct wl_event_loop *loop, int fd, size_t max_queu
 		const struct wlconn_interface *impl, void *data);
 void wlconn_destroy(struct wlconn *conn);
 
+/* The same, but the socket stays open and is the caller's. What is queued and unwritten is lost. */
+int wlconn_detach(struct wlconn *conn);
+
 /*
  * The next whole message: returns its bytes (valid until wlconn_consume()) and header, or NULL with
  * *error WIRE_INCOMPLETE when there is none yet, or another error when the stream is broken for
