@@ -57,6 +57,8 @@
 #define LIMIT_SLOTS_PER_SURFACE 3
 #define LIMIT_ARENAS_PER_LINK 256 /* [link] */
 #define LIMIT_BUFFERS_PER_LINK 4096 /* [app] wl_buffer and wl_shm_pool objects of one VM, dmabufs */
+/* [cut] until the compositor has hung up a connection whose application went */
+#define LIMIT_HANGUP_MS 5000
 #define LIMIT_FDS_PER_OBJECT 4 /* [app] dmabufs of one buffer: it has so many planes */
 #define LIMIT_PAGES_MIB_DEFAULT 512 /* [app] shared pixels of one VM */
 #define LIMIT_PAGES_MIB_MAX 65536 /* [config] */

@@ -128,6 +128,9 @@ static void destroy_if_unused(struct client *client, struct held_buffer *buffer)
 
 static int handle_orphan_timer(void *data) {
 	struct buffer_list *list = data;
+	if (list->client->conn == NULL) {
+		return 0; // it was ended, and the compositor has yet to hang up
+	}
 	struct held_buffer *buffer, *next;
 	wl_list_for_each_safe (buffer, next, &list->buffers, link) {
 		if (!buffer->orphaned) {
@@ -560,7 +563,8 @@ void buffer_list_forget(struct client *client, uint32_t link_id) {
 }
 
 void buffer_list_drop_pool(struct client *client, uint32_t arena_id) {
-	if (client->buffers == NULL || client->buffers->arenas[arena_id - 1] == 0) {
+	if (client->conn == NULL || client->buffers == NULL ||
+			client->buffers->arenas[arena_id - 1] == 0) {
 		return;
 	}
 	uint32_t pool = client->buffers->arenas[arena_id - 1];

@@ -11,6 +11,7 @@
 #include "bridge/link.h"
 #include "common/log.h"
 #include "guivm-server/relay/buffers.h"
+#include "guivm-server/relay/hangup.h"
 #include "guivm-server/relay/relay.h"
 #include "guivm-server/relay/upstream.h"
 
@@ -83,21 +84,45 @@ static void free_object_data(struct object *object, uint32_t id, void *data) {
 	}
 }
 
-/* Everything but the place in the relay's list. */
-static void client_close(struct client *client) {
-	if (client->conn == NULL) {
-		return;
-	}
-	// What the application said last should still count; what does not fit any more is lost
-	// with it.
-	wlconn_flush(client->conn);
-	wlconn_destroy(client->conn);
-	client->conn = NULL;
+/* What counts for as long as the compositor may hold it. */
+static void client_let_go(struct client *client) {
+	hangup_destroy(client->hangup);
+	client->hangup = NULL;
 	buffer_list_destroy(client->buffers, client->relay);
 	client->buffers = NULL;
 	client->relay->n_shared -= client->n_shared;
 	client->n_shared = 0;
 	client->relay->n_clients--;
+}
+
+static void client_say_closed(struct client *client) {
+	link_send(client->relay->link, LINK_CLIENT_CLOSE, client->id, 0, NULL, 0);
+	if (client->peer_closed) {
+		client_destroy(client);
+	}
+}
+
+static void client_handle_hangup(void *data) {
+	struct client *client = data;
+	client_let_go(client);
+	client_say_closed(client);
+}
+
+/* Everything but what the compositor may hold, and the place in the relay's list. */
+static void client_close(struct client *client) {
+	// What the application said last should still count; what does not fit any more is lost
+	// with it.
+	wlconn_flush(client->conn);
+	int fd = wlconn_detach(client->conn);
+	client->conn = NULL;
+	if (client->buffers != NULL) {
+		client->hangup = hangup_create(client->relay->loop, fd, LIMIT_HANGUP_MS,
+				client_handle_hangup, client);
+	}
+	if (client->hangup == NULL) {
+		close(fd);
+		client_let_go(client);
+	}
 	client->relay->n_closing++;
 	object_table_finish(&client->objects, free_object_data, NULL);
 	id_map_finish(&client->ids);
@@ -105,7 +130,12 @@ static void client_close(struct client *client) {
 }
 
 void client_destroy(struct client *client) {
-	client_close(client);
+	if (client->conn != NULL) {
+		client_close(client);
+	}
+	if (client->hangup != NULL) {
+		client_let_go(client);
+	}
 	client->relay->n_closing--;
 	wl_list_remove(&client->link);
 	free(client);
@@ -116,7 +146,18 @@ void client_end(struct client *client) {
 		return;
 	}
 	client_close(client);
-	link_send(client->relay->link, LINK_CLIENT_CLOSE, client->id, 0, NULL, 0);
+	if (client->hangup == NULL) {
+		client_say_closed(client);
+	}
+}
+
+void client_handle_close(struct client *client) {
+	if (client->conn == NULL && client->hangup == NULL) {
+		client_destroy(client);
+		return;
+	}
+	client->peer_closed = true;
+	client_end(client);
 }
 
 void client_error(struct client *client, uint32_t object, uint32_t code, const char *format, ...) {

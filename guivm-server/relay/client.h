@@ -17,6 +17,7 @@
 
 struct relay;
 struct buffer_list;
+struct hangup;
 
 /*
  * One application of the VM: its Wayland connection as it arrives on the link, and the connection
@@ -27,8 +28,10 @@ struct client {
 	struct relay *relay;
 	struct wl_list link; // relay.clients
 	uint32_t id; // on the link
-	struct wlconn *conn; // to the compositor; NULL: closed, waits for the peer's
-			     // LINK_CLIENT_CLOSE
+	struct wlconn *conn; // to the compositor; NULL: closed, waits for the compositor to see
+			     // that, or for the peer's LINK_CLIENT_CLOSE
+	struct hangup *hangup; // what is left of conn; NULL: the compositor holds nothing any more
+	bool peer_closed; // the peer said LINK_CLIENT_CLOSE
 	struct object_table objects; // by link id
 	struct id_map ids; // by relay id
 	struct global_list globals;
@@ -48,9 +51,17 @@ struct client *client_create(struct relay *relay, uint32_t id);
 /* Frees it at once; tells nobody. */
 void client_destroy(struct client *client);
 
-/* Ends the application from this side: closes its connections and says LINK_CLIENT_CLOSE. It lives
- * on, deaf, until the peer says the same. Nothing happens when it was ended before. */
+/*
+ * Ends the application from this side: closes its connection and says LINK_CLIENT_CLOSE. As that
+ * tells the peer that the places of its buffers are free, it waits for the compositor to hang up,
+ * too, where there are any. It lives on, deaf, until the peer says the same. Nothing happens when
+ * it was ended before.
+ */
 void client_end(struct client *client);
+
+/* The peer's LINK_CLIENT_CLOSE, the first one: ends it, if that was not done, and frees it as soon
+ * as LINK_CLIENT_CLOSE was said here, too. */
+void client_handle_close(struct client *client);
 
 /* The same, after a wl_display.error about object (a link id). */
 void client_error(struct client *client, uint32_t object, uint32_t code, const char *format, ...)

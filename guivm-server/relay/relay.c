@@ -57,13 +57,12 @@ static void handle_client_open(struct relay *relay, uint32_t untrusted_id) {
 static void handle_client_close(struct relay *relay, struct client *client) {
 	log_debug("client %u: closed", client->id);
 	file_set_forget_client(relay->files, client->id);
-	client_end(client); // answers, unless it was said before
-	client_destroy(client);
+	client_handle_close(client);
 }
 
 static void handle_client_frame(struct relay *relay, const struct link_frame *frame) {
 	struct client *client = find_client(relay, frame->header.client);
-	if (client == NULL) {
+	if (client == NULL || client->peer_closed) {
 		link_fail(relay->link, LINK_BYE_PROTOCOL, "there is no client %u",
 				frame->header.client);
 		return;

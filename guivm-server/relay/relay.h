@@ -44,8 +44,8 @@ struct relay {
 	struct pipe_set *pipes;
 	struct arena_list *arenas; // NULL when the link has no LINK_BUFFER_NEW (handover)
 	struct wl_list clients; // struct client.link, the last used first
-	uint32_t n_clients; // open ones
-	uint32_t n_closing; // closed here, the peer has yet to say so
+	uint32_t n_clients; // open ones, and those that the compositor has yet to hang up
+	uint32_t n_closing; // closed here, the peer or the compositor has yet to do so
 	uint32_t n_shared; // sum of the clients'
 	struct launch_list launches;
 };

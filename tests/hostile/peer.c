@@ -263,6 +263,16 @@ uint32_t peer_wait(
 	return header.arg;
 }
 
+void peer_expect_not_closed(struct peer *peer, uint32_t client) {
+	static uint8_t bytes[LIMIT_LINK_FRAME_BYTES];
+	struct link_header header;
+	peer_send(peer, LINK_PING, 0, 0, NULL, 0);
+	do {
+		EXPECT(next_frame(peer, &header, bytes));
+		EXPECT(header.type != LINK_CLIENT_CLOSE || header.client != client);
+	} while (header.type != LINK_PONG);
+}
+
 /* The events of one frame. Returns whether the one was among them. */
 static bool find_event(const uint8_t *bytes, size_t size, uint32_t object, uint16_t opcode,
 		uint32_t *words) {

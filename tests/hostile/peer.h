@@ -73,6 +73,9 @@ void peer_request(struct peer *peer, uint32_t client, uint32_t object, uint16_t 
 uint32_t peer_wait(
 		struct peer *peer, enum link_type type, uint32_t client, void *body, size_t size);
 
+/* The relay has handled all that was sent, and did not say LINK_CLIENT_CLOSE for the client. */
+void peer_expect_not_closed(struct peer *peer, uint32_t client);
+
 /* Waits for a Wayland event and returns its first argument word; other events are dropped. */
 uint32_t peer_wait_event(struct peer *peer, uint32_t client, uint32_t object, uint16_t opcode);
 

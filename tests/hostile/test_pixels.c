@@ -361,3 +361,90 @@ TEST(inline_memory_over_the_quota_ends_the_application)
 	peer_expect_app_error(&peer, APP, 2);
 	peer_stop(&peer);
 }
+
+static void expect_close_waits_for_the_compositor(void)
+{
+	peer_expect_not_closed(&peer, APP);
+	EXPECT_INT(peer.compositor.n_surfaces, 1);
+	peer_freeze_compositor(&peer, false);
+	peer_wait(&peer, LINK_CLIENT_CLOSE, APP, NULL, 0);
+	EXPECT_INT(peer.compositor.n_surfaces, 0);
+}
+
+TEST(places_of_an_application_that_went_are_free_when_the_compositor_saw_it)
+{
+	start();
+	send_buffer(small_buffer());
+	show_buffer();
+	peer_freeze_compositor(&peer, true);
+	peer_send(&peer, LINK_CLIENT_CLOSE, APP, 0, NULL, 0);
+	expect_close_waits_for_the_compositor();
+	peer_send(&peer, LINK_ARENA_REMOVE, 0, 1, NULL, 0);
+	peer_wait(&peer, LINK_ARENA_REMOVE, 0, NULL, 0);
+	peer_open_app(&peer, APP);
+	peer_stop(&peer);
+}
+
+TEST(places_of_an_application_that_was_ended_are_free_when_the_compositor_saw_it)
+{
+	start();
+	send_buffer(small_buffer());
+	show_buffer();
+	peer_freeze_compositor(&peer, true);
+	peer_call0(&peer, APP, 77, 0);
+	peer_send(&peer, LINK_CLIENT_CLOSE, APP, 0, NULL, 0);
+	expect_close_waits_for_the_compositor();
+	peer_open_app(&peer, APP);
+	peer_stop(&peer);
+}
+
+TEST(an_application_of_which_the_compositor_holds_nothing_closes_at_once)
+{
+	start();
+	peer_freeze_compositor(&peer, true);
+	peer_send(&peer, LINK_CLIENT_CLOSE, APP, 0, NULL, 0);
+	peer_wait(&peer, LINK_CLIENT_CLOSE, APP, NULL, 0);
+	peer_freeze_compositor(&peer, false);
+	peer_stop(&peer);
+}
+
+TEST(a_compositor_that_does_not_hang_up_is_not_waited_for_for_ever)
+{
+	start();
+	send_buffer(small_buffer());
+	show_buffer();
+	peer_freeze_compositor(&peer, true);
+	peer_send(&peer, LINK_CLIENT_CLOSE, APP, 0, NULL, 0);
+	peer_expect_not_closed(&peer, APP);
+	peer_wait(&peer, LINK_CLIENT_CLOSE, APP, NULL, 0);
+	EXPECT_INT(peer.compositor.n_surfaces, 1);
+	peer_freeze_compositor(&peer, false);
+	peer_expect_alive(&peer);
+	peer_stop(&peer);
+}
+
+TEST(a_closing_application_is_closed_once)
+{
+	start();
+	send_buffer(small_buffer());
+	peer_freeze_compositor(&peer, true);
+	peer_send(&peer, LINK_CLIENT_CLOSE, APP, 0, NULL, 0);
+	peer_send(&peer, LINK_CLIENT_CLOSE, APP, 0, NULL, 0);
+	peer_expect_bye(&peer, LINK_BYE_PROTOCOL);
+	peer_freeze_compositor(&peer, false);
+	peer_reconnect(&peer);
+	peer_stop(&peer);
+}
+
+TEST(the_number_of_a_closing_application_is_not_free)
+{
+	start();
+	send_buffer(small_buffer());
+	peer_freeze_compositor(&peer, true);
+	peer_send(&peer, LINK_CLIENT_CLOSE, APP, 0, NULL, 0);
+	peer_send(&peer, LINK_CLIENT_OPEN, APP, 0, NULL, 0);
+	peer_expect_bye(&peer, LINK_BYE_PROTOCOL);
+	peer_freeze_compositor(&peer, false);
+	peer_reconnect(&peer);
+	peer_stop(&peer);
+}

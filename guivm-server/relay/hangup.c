@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guivm-server/relay/hangup.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <wayland-server-core.h>
+
+#include "common/fd.h"
+
+#define READ_BYTES 4096
+#define READS_PER_TURN 16 // who never stops to talk does not keep the others waiting
+
+struct hangup {
+	int fd;
+	struct wl_event_source *source, *timer;
+	void (*ended)(void *data);
+	void *data;
+};
+
+static void hangup_close(struct hangup *hangup) {
+	if (hangup->source != NULL) {
+		wl_event_source_remove(hangup->source);
+		hangup->source = NULL;
+	}
+	if (hangup->timer != NULL) {
+		wl_event_source_remove(hangup->timer);
+		hangup->timer = NULL;
+	}
+	fd_close(&hangup->fd);
+}
+
+static int hangup_handle_readable(int fd, uint32_t mask, void *data) {
+	struct hangup *hangup = data;
+	char bytes[READ_BYTES];
+	for (int i = 0; i < READS_PER_TURN; i++) {
+		// Without room for them the kernel lets go of descriptors.
+		ssize_t got = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+		if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+			return 0;
+		}
+		if (got <= 0) {
+			hangup_close(hangup);
+			hangup->ended(hangup->data);
+			return 0;
+		}
+	}
+	return 0;
+}
+
+static int hangup_handle_timeout(void *data) {
+	struct hangup *hangup = data;
+	hangup_close(hangup);
+	hangup->ended(hangup->data);
+	return 0;
+}
+
+struct hangup *hangup_create(struct wl_event_loop *loop, int fd, int timeout_ms,
+		void (*ended)(void *data), void *data) {
+	struct hangup *hangup = calloc(1, sizeof(*hangup));
+	if (hangup == NULL) {
+		return NULL;
+	}
+	*hangup = (struct hangup){.fd = -1, .ended = ended, .data = data};
+	hangup->source = wl_event_loop_add_fd(
+			loop, fd, WL_EVENT_READABLE, hangup_handle_readable, hangup);
+	hangup->timer = wl_event_loop_add_timer(loop, hangup_handle_timeout, hangup);
+	if (hangup->source == NULL || hangup->timer == NULL ||
+			wl_event_source_timer_update(hangup->timer, timeout_ms) < 0) {
+		int saved_errno = errno;
+		hangup_destroy(hangup);
+		errno = saved_errno;
+		return NULL;
+	}
+	hangup->fd = fd;
+	// Fails when the other side is gone, which is read next.
+	shutdown(fd, SHUT_WR);
+	return hangup;
+}
+
+void hangup_destroy(struct hangup *hangup) {
+	if (hangup != NULL) {
+		hangup_close(hangup);
+		free(hangup);
+	}
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ISTHMUS_GUIVM_SERVER_RELAY_HANGUP_H
+#define ISTHMUS_GUIVM_SERVER_RELAY_HANGUP_H
+
+#include <stdint.h>
+
+struct wl_event_loop;
+
+/*
+ * The end of a connection that the other side has to see: nothing is said on it any more, what
+ * still comes is thrown away, descriptors included, until the other side closes it, too. A Wayland
+ * compositor does so once it has read all requests and destroyed all objects of the client.
+ */
+struct hangup;
+
+/*
+ * Takes fd over, a non-blocking socket, on success. Calls ended once, from the event loop, when the
+ * other side closed or failed, or after timeout_ms; the socket is closed by then, and ended() may
+ * destroy the hangup. NULL with errno.
+ */
+struct hangup *hangup_create(struct wl_event_loop *loop, int fd, int timeout_ms,
+		void (*ended)(void *data), void *data);
+
+/* Closes the socket, if that is still to be done, and calls nobody. NULL is legal. */
+void hangup_destroy(struct hangup *hangup);
+
+#endif
