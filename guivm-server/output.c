@@ -32,10 +32,16 @@ struct output *output_at(struct server *server, double x, double y) {
 	wlr_output_layout_closest_point(server->output_layout, NULL, x, y, &x, &y);
 	struct wlr_output *wlr_output = wlr_output_layout_output_at(server->output_layout, x, y);
 	struct output *output = wlr_output != NULL ? output_from_wlr(server, wlr_output) : NULL;
-	if (output == NULL && !wl_list_empty(&server->outputs)) {
-		output = wl_container_of(server->outputs.next, output, link);
+	if (output != NULL && !wlr_box_empty(&output->box)) {
+		return output;
 	}
-	return output;
+	// One that is being switched off lies in the layout a little longer, without any room.
+	wl_list_for_each(output, &server->outputs, link) {
+		if (!wlr_box_empty(&output->box)) {
+			return output;
+		}
+	}
+	return NULL;
 }
 
 struct output *output_current(struct server *server) {
@@ -90,6 +96,16 @@ static void output_handle_request_state(struct wl_listener *listener, void *data
 	}
 }
 
+/* It has no room for windows any more: view_arrange() finds them another, when there is one. */
+static void output_forget_views(struct output *output) {
+	struct view *view;
+	wl_list_for_each(view, &output->server->views, link) {
+		if (view->output == output) {
+			view->output = NULL;
+		}
+	}
+}
+
 static void output_handle_destroy(struct wl_listener *listener, void *data) {
 	struct output *output = wl_container_of(listener, output, destroy);
 	struct server *server = output->server;
@@ -99,12 +115,7 @@ static void output_handle_destroy(struct wl_listener *listener, void *data) {
 	wl_list_remove(&output->destroy.link);
 	wl_list_remove(&output->link);
 	layers_close_output(output);
-	struct view *view;
-	wl_list_for_each(view, &server->views, link) {
-		if (view->output == output) {
-			view->output = NULL; // view_arrange() finds another
-		}
-	}
+	output_forget_views(output);
 	free(output);
 	if (!server->terminating) {
 		view_arrange_all(server);
@@ -175,7 +186,10 @@ static void output_handle_layout_change(struct wl_listener *listener, void *data
 	struct output *output;
 	wl_list_for_each(output, &server->outputs, link) {
 		wlr_output_layout_get_box(server->output_layout, output->wlr_output, &output->box);
-		layers_arrange(output);
+		if (wlr_box_empty(&output->box)) {
+			output_forget_views(output);
+		}
+		layers_arrange(output); // and the windows there
 	}
 	background_update(server);
 	view_arrange_all(server);

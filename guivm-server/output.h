@@ -14,7 +14,7 @@ struct output {
 	struct wl_list link; // server.outputs
 	struct wlr_output *wlr_output;
 	struct wlr_scene_output *scene_output;
-	struct wlr_box box; // in the layout
+	struct wlr_box box; // in the layout; empty while it is off
 	struct wlr_box usable; // without layer surfaces' exclusive zones
 	struct wl_list layers; // layer.link
 	struct wl_listener frame, request_state, destroy;
@@ -24,7 +24,7 @@ struct output {
 void output_watch(struct server *server);
 void output_unwatch(struct server *server);
 
-/* The output at a place in the layout, the one nearest to it, or NULL when there is none at all. */
+/* The output at a place in the layout, the one nearest to it, or NULL when none is on. */
 struct output *output_at(struct server *server, double x, double y);
 struct output *output_from_wlr(struct server *server, struct wlr_output *wlr_output);
 /* Where the pointer is: new windows go there. */

@@ -327,13 +327,14 @@ void view_arrange(struct view *view) {
 	if (view->output == NULL) {
 		view_find_output(view);
 	}
-	/* Without any output that is on, windows stay where they are until one is. */
-	if (view->output == NULL || wlr_box_empty(&view->output->box) || !view->window.mapped) {
+	/* Without any output that is on, windows stay as they are until one is. */
+	if (view->output == NULL || !view->window.mapped) {
 		return;
 	}
 	if (view->maximized || view->fullscreen) {
 		view_apply_state(view);
 	} else {
+		view_apply_geometry(view); // there may be more room now, or less
 		view_move(view, view->window.box.x, view->window.box.y);
 	}
 }
