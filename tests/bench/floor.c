@@ -43,9 +43,15 @@ static int compare(const void *a, const void *b) {
 }
 
 static void print_figures(const char *what, double *samples, size_t count) {
+	double sum = 0;
+	for (size_t i = 0; i < count; i++) {
+		sum += samples[i];
+	}
 	qsort(samples, count, sizeof(double), compare);
-	printf("{\"load\": \"%s\", \"p50_us\": %.1f, \"p95_us\": %.1f, \"p99_us\": %.1f}\n", what,
-			samples[count / 2], samples[count * 95 / 100], samples[count * 99 / 100]);
+	printf("{\"load\": \"%s\", \"p50_us\": %.1f, \"p95_us\": %.1f, \"p99_us\": %.1f, "
+	       "\"mean_us\": %.1f}\n",
+			what, samples[count / 2], samples[count * 95 / 100],
+			samples[count * 99 / 100], sum / (double)count);
 }
 
 static int measure_memcpy(const char *size_text) {
