@@ -89,6 +89,7 @@ enum wire_special {
 	WIRE_SPECIAL_CLOCK_ID, // event: which clock wp_presentation's times are of
 	WIRE_SPECIAL_PRESENTED, // event: a time of that clock
 	WIRE_SPECIAL_TAKES_FDS, // what it makes has the descriptors that the receiver was sent
+	WIRE_SPECIAL_LAST = WIRE_SPECIAL_TAKES_FDS,
 };
 
 struct wire_message {

@@ -98,7 +98,7 @@ TEST(descriptors_new_ids_and_buffers_are_accounted_for) {
 }
 
 TEST(every_special_is_one_message_but_for_the_shared_ones) {
-	uint32_t count[WIRE_SPECIAL_USES_BUFFER + 1] = {0};
+	uint32_t count[WIRE_SPECIAL_LAST + 1] = {0};
 	for (uint32_t i = 0; i < wire_interfaces_count; i++) {
 		for (uint16_t j = 0; j < wire_interfaces[i]->n_requests; j++) {
 			count[wire_interfaces[i]->requests[j].special]++;
@@ -107,9 +107,11 @@ TEST(every_special_is_one_message_but_for_the_shared_ones) {
 			count[wire_interfaces[i]->events[j].special]++;
 		}
 	}
-	for (int special = 1; special < WIRE_SPECIAL_USES_BUFFER; special++) {
+	for (int special = 1; special <= WIRE_SPECIAL_LAST; special++) {
 		bool shared = special == WIRE_SPECIAL_CREATES_BUFFER ||
-				special == WIRE_SPECIAL_PILES_UP;
+				special == WIRE_SPECIAL_PILES_UP ||
+				special == WIRE_SPECIAL_USES_BUFFER ||
+				special == WIRE_SPECIAL_TAKES_FDS;
 		EXPECT(count[special] == 1 || (count[special] > 1 && shared));
 	}
 }
