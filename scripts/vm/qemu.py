@@ -187,11 +187,14 @@ class Machines:
     """The GUI VM called gui and application VMs. Use as a context manager: __exit__ ends them all.
 
     vms: fields of the VM set by name, without transports. plugged: the names of those whose device the GUI
-    VM gets while it runs, by plug(). images: what to boot by name, where it is not the small one.
+    VM gets while it runs, by plug(). images: what to boot by name, where it is not the small one. dax: the
+    name of one whose memory is a dax device in place of a PCI BAR.
     """
 
-    def __init__(self, vms, build, size=(800, 600), plugged=(), images=None, memory_mib=64, guivm=None, add=()):
+    def __init__(self, vms, build, size=(800, 600), plugged=(), images=None, memory_mib=64, guivm=None, add=(),
+                 dax=None):
         self.vms = vms
+        self.dax = dax
         self.build = build
         self.size = size
         self.plugged = list(plugged)
@@ -228,7 +231,8 @@ class Machines:
     def transport(self, name, machine):
         """How a link is written in one of its two machines: gui, or its application VM."""
         address = self.address(name) if machine == 'gui' else f'0000:00:{FIRST_SLOT:02x}.0'
-        return f'kvm:mem=ivshmem:{address},bell=serial:/dev/virtio-ports/isthmus.{name}'
+        memory = 'dax:/dev/dax0.0' if name == self.dax else f'ivshmem:{address}'
+        return f'kvm:mem={memory},bell=serial:/dev/virtio-ports/isthmus.{name}'
 
     def address(self, name):
         """Of the link's memory in the GUI VM."""
@@ -250,9 +254,14 @@ class Machines:
                         *(word for program in self.add for word in ('--add', program)), self.dir], check=True)
 
     def link_args(self, name, slot, chardev):
-        return ['-object', f'memory-backend-file,id=mem-{name},share=on,mem-path={self.dir}/{name}.memory,'
-                           f'size={self.memory}',
-                '-device', f'ivshmem-plain,memdev=mem-{name},addr={slot:#x}',
+        device = 'ivshmem-plain'
+        place = []
+        if name == self.dax:
+            device = 'virtio-pmem-pci'
+            place = ['-m', 'slots=1,maxmem=4G']  # above the machine's own memory
+        return [*place, '-object', f'memory-backend-file,id=mem-{name},share=on,mem-path={self.dir}/{name}.memory,'
+                                   f'size={self.memory}',
+                '-device', f'{device},memdev=mem-{name},addr={slot:#x}',
                 '-chardev', f'socket,id=bell-{name},{chardev}',
                 '-device', f'virtserialport,chardev=bell-{name},name=isthmus.{name}']
 

@@ -43,7 +43,7 @@ class Machines(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.start = time.monotonic()
-        cls.d = machines.Desktop(VMS, plugged=['late'], memory_mib=128,
+        cls.d = machines.Desktop(VMS, plugged=['late'], memory_mib=128, dax='work',
                                  add=[f'{BUILD}/tests/vm/isthmus-test-window']).__enter__()
         cls.told('the desktop is up')
         cls.d.wait('--vm', 'web=running', '--vm', 'work=running')
@@ -329,6 +329,25 @@ class Machines(unittest.TestCase):
         self.expect_picture(self.launch('Window', 'web')[0], 7)
         self.expect_terminal(self.launch('Terminal', 'work')[0])
         self.told('a new GUI machine shows windows of both')
+
+    def test_14_both_sides_measure_their_memory_beside_a_link(self):
+        for name in ('web', 'work'):
+            both = [self.d.run('guivmctl', 'probe-memory', self.d.transport(name, 'gui')),
+                    self.vm(name).shell(f'appvm-proxy --probe-memory --transport {self.d.transport(name, name)}')]
+            for text in both:
+                self.assertRegex(text, 'read +[1-9].*of ordinary memory')
+                # Emulated machines cannot tell other mappings from cached ones.
+                self.assertIn('It looks cached', text)
+            self.told(f'{name}: {" | ".join(line for text in both for line in text.splitlines()[1:3])}')
+        self.expect_picture(self.d.window(self.launch('Window', 'work')[0].id), 7)
+
+    def test_15_the_compositor_maps_arenas_only_and_for_reading(self):
+        maps = self.d.gui.shell('cat /proc/$(pidof guivm-server)/maps', 'root').splitlines()
+        for part in ('/resource2', '/dev/dax'):
+            lines = [line.split() for line in maps if part in line]
+            self.assertTrue(lines, maps)
+            self.assertEqual({line[1] for line in lines}, {'r--s'})
+            self.assertTrue(all(int(line[2], 16) > 0 for line in lines), lines)  # no head, no rings
 
 
 if __name__ == '__main__':
