@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * isthmus-test-devices: an application that says in lines what tablets and touchpads do over its
+ * window, until it is killed.
+ */
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <wayland-client.h>
+
+#include "pointer-gestures-unstable-v1-client-protocol.h"
+#include "tablet-v2-client-protocol.h"
+#include "xdg-shell-client-protocol.h"
+
+#define WIDTH 600
+#define HEIGHT 400
+
+static struct wl_display *display;
+static struct wl_compositor *compositor;
+static struct wl_shm *shm;
+static struct wl_seat *seat;
+static struct xdg_wm_base *wm_base;
+static struct zwp_tablet_manager_v2 *tablets;
+static struct zwp_pointer_gestures_v1 *gestures;
+
+static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void say(const char *format, ...) {
+	va_list args;
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	putchar('\n');
+	fflush(stdout);
+}
+
+/* For any event: libffi does not mind what the callee does not look at. */
+#pragma GCC diagnostic ignored "-Wpedantic"
+static void ignore(void) {
+}
+#define IGNORE ((void *)ignore)
+
+static void tool_handle_type(void *data, struct zwp_tablet_tool_v2 *tool, uint32_t type) {
+	say("tool %s", type == ZWP_TABLET_TOOL_V2_TYPE_PEN ? "pen" : "other");
+}
+
+static void tool_handle_capability(
+		void *data, struct zwp_tablet_tool_v2 *tool, uint32_t capability) {
+	say("tool capability %u", capability);
+}
+
+static void tool_handle_proximity_in(void *data, struct zwp_tablet_tool_v2 *tool, uint32_t serial,
+		struct zwp_tablet_v2 *tablet, struct wl_surface *surface) {
+	say("near");
+}
+
+static void tool_handle_proximity_out(void *data, struct zwp_tablet_tool_v2 *tool) {
+	say("away");
+}
+
+static void tool_handle_down(void *data, struct zwp_tablet_tool_v2 *tool, uint32_t serial) {
+	say("down");
+}
+
+static void tool_handle_up(void *data, struct zwp_tablet_tool_v2 *tool) {
+	say("up");
+}
+
+static void tool_handle_motion(
+		void *data, struct zwp_tablet_tool_v2 *tool, wl_fixed_t x, wl_fixed_t y) {
+	say("at %d %d", wl_fixed_to_int(x), wl_fixed_to_int(y));
+}
+
+static void tool_handle_pressure(void *data, struct zwp_tablet_tool_v2 *tool, uint32_t pressure) {
+	say("pressure %u", pressure);
+}
+
+static void tool_handle_button(void *data, struct zwp_tablet_tool_v2 *tool, uint32_t serial,
+		uint32_t button, uint32_t state) {
+	say("button %u %u", button, state);
+}
+
+static const struct zwp_tablet_tool_v2_listener tool_listener = {
+	.type = tool_handle_type,
+	.hardware_serial = IGNORE,
+	.hardware_id_wacom = IGNORE,
+	.capability = tool_handle_capability,
+	.done = IGNORE,
+	.removed = IGNORE,
+	.proximity_in = tool_handle_proximity_in,
+	.proximity_out = tool_handle_proximity_out,
+	.down = tool_handle_down,
+	.up = tool_handle_up,
+	.motion = tool_handle_motion,
+	.pressure = tool_handle_pressure,
+	.distance = IGNORE,
+	.tilt = IGNORE,
+	.rotation = IGNORE,
+	.slider = IGNORE,
+	.wheel = IGNORE,
+	.button = tool_handle_button,
+	.frame = IGNORE,
+};
+
+static void tablet_handle_name(void *data, struct zwp_tablet_v2 *tablet, const char *name) {
+	say("tablet %s", name);
+}
+
+static const struct zwp_tablet_v2_listener tablet_listener = {
+	.name = tablet_handle_name,
+	.id = IGNORE,
+	.path = IGNORE,
+	.done = IGNORE,
+	.removed = IGNORE,
+	.bustype = IGNORE,
+};
+
+static void seat_handle_tablet(
+		void *data, struct zwp_tablet_seat_v2 *tablet_seat, struct zwp_tablet_v2 *tablet) {
+	zwp_tablet_v2_add_listener(tablet, &tablet_listener, NULL);
+}
+
+static void seat_handle_tool(void *data, struct zwp_tablet_seat_v2 *tablet_seat,
+		struct zwp_tablet_tool_v2 *tool) {
+	zwp_tablet_tool_v2_add_listener(tool, &tool_listener, NULL);
+}
+
+static const struct zwp_tablet_seat_v2_listener tablet_seat_listener = {
+	.tablet_added = seat_handle_tablet,
+	.tool_added = seat_handle_tool,
+	.pad_added = IGNORE,
+};
+
+static void swipe_handle_begin(void *data, struct zwp_pointer_gesture_swipe_v1 *swipe,
+		uint32_t serial, uint32_t time_ms, struct wl_surface *surface, uint32_t fingers) {
+	say("swipe begins %u", fingers);
+}
+
+static void swipe_handle_update(void *data, struct zwp_pointer_gesture_swipe_v1 *swipe,
+		uint32_t time_ms, wl_fixed_t dx, wl_fixed_t dy) {
+	say("swipe %s %s", dx > 0 ? "right" : dx < 0 ? "left" : "-",
+			dy > 0 ? "down" : dy < 0 ? "up" : "-");
+}
+
+static void swipe_handle_end(void *data, struct zwp_pointer_gesture_swipe_v1 *swipe,
+		uint32_t serial, uint32_t time_ms, int32_t cancelled) {
+	say("swipe ends %d", cancelled);
+}
+
+static const struct zwp_pointer_gesture_swipe_v1_listener swipe_listener = {
+	swipe_handle_begin, swipe_handle_update, swipe_handle_end};
+
+static void pinch_handle_begin(void *data, struct zwp_pointer_gesture_pinch_v1 *pinch,
+		uint32_t serial, uint32_t time_ms, struct wl_surface *surface, uint32_t fingers) {
+	say("pinch begins %u", fingers);
+}
+
+static void pinch_handle_update(void *data, struct zwp_pointer_gesture_pinch_v1 *pinch,
+		uint32_t time_ms, wl_fixed_t dx, wl_fixed_t dy, wl_fixed_t scale,
+		wl_fixed_t rotation) {
+	say("pinch %s", scale > wl_fixed_from_int(1) ? "wider" : "narrower");
+}
+
+static void pinch_handle_end(void *data, struct zwp_pointer_gesture_pinch_v1 *pinch,
+		uint32_t serial, uint32_t time_ms, int32_t cancelled) {
+	say("pinch ends %d", cancelled);
+}
+
+static const struct zwp_pointer_gesture_pinch_v1_listener pinch_listener = {
+	pinch_handle_begin, pinch_handle_update, pinch_handle_end};
+
+static void hold_handle_begin(void *data, struct zwp_pointer_gesture_hold_v1 *hold,
+		uint32_t serial, uint32_t time_ms, struct wl_surface *surface, uint32_t fingers) {
+	say("hold begins %u", fingers);
+}
+
+static void hold_handle_end(void *data, struct zwp_pointer_gesture_hold_v1 *hold, uint32_t serial,
+		uint32_t time_ms, int32_t cancelled) {
+	say("hold ends %d", cancelled);
+}
+
+static const struct zwp_pointer_gesture_hold_v1_listener hold_listener = {
+	hold_handle_begin, hold_handle_end};
+
+/* Gestures are the pointer's, which comes with the touchpad at the latest. */
+static void seat_handle_capabilities(void *data, struct wl_seat *wl_seat, uint32_t capabilities) {
+	static bool asked;
+	if ((capabilities & WL_SEAT_CAPABILITY_POINTER) == 0 || asked) {
+		return;
+	}
+	asked = true;
+	struct wl_pointer *pointer = wl_seat_get_pointer(seat);
+	zwp_pointer_gesture_swipe_v1_add_listener(
+			zwp_pointer_gestures_v1_get_swipe_gesture(gestures, pointer),
+			&swipe_listener, NULL);
+	zwp_pointer_gesture_pinch_v1_add_listener(
+			zwp_pointer_gestures_v1_get_pinch_gesture(gestures, pointer),
+			&pinch_listener, NULL);
+	zwp_pointer_gesture_hold_v1_add_listener(
+			zwp_pointer_gestures_v1_get_hold_gesture(gestures, pointer),
+			&hold_listener, NULL);
+}
+
+static const struct wl_seat_listener seat_listener = {seat_handle_capabilities, IGNORE};
+
+static void *bind(struct wl_registry *registry, uint32_t name,
+		const struct wl_interface *interface, uint32_t version) {
+	return wl_registry_bind(registry, name, interface, version);
+}
+
+static void handle_global(void *data, struct wl_registry *registry, uint32_t name,
+		const char *interface, uint32_t version) {
+	if (strcmp(interface, "wl_compositor") == 0) {
+		compositor = bind(registry, name, &wl_compositor_interface, 4);
+	} else if (strcmp(interface, "wl_shm") == 0) {
+		shm = bind(registry, name, &wl_shm_interface, 1);
+	} else if (strcmp(interface, "wl_seat") == 0) {
+		seat = bind(registry, name, &wl_seat_interface, 5);
+	} else if (strcmp(interface, "xdg_wm_base") == 0) {
+		wm_base = bind(registry, name, &xdg_wm_base_interface, 1);
+	} else if (strcmp(interface, "zwp_tablet_manager_v2") == 0) {
+		tablets = bind(registry, name, &zwp_tablet_manager_v2_interface, 1);
+	} else if (strcmp(interface, "zwp_pointer_gestures_v1") == 0) {
+		gestures = bind(registry, name, &zwp_pointer_gestures_v1_interface, 3);
+	}
+}
+
+static const struct wl_registry_listener registry_listener = {handle_global, IGNORE};
+
+static void handle_configure(void *data, struct xdg_surface *xdg_surface, uint32_t serial) {
+	struct wl_surface *surface = data;
+	int size = WIDTH * HEIGHT * 4, fd = memfd_create("window", MFD_CLOEXEC);
+	if (fd < 0 || ftruncate(fd, size) < 0) {
+		exit(2);
+	}
+	struct wl_shm_pool *pool = wl_shm_create_pool(shm, fd, size);
+	xdg_surface_ack_configure(xdg_surface, serial);
+	wl_surface_attach(surface, wl_shm_pool_create_buffer(pool, 0, WIDTH, HEIGHT, WIDTH * 4,
+						   WL_SHM_FORMAT_XRGB8888), 0, 0);
+	wl_surface_commit(surface);
+	wl_shm_pool_destroy(pool);
+	close(fd);
+}
+
+static const struct xdg_surface_listener xdg_surface_listener = {handle_configure};
+static const struct xdg_toplevel_listener toplevel_listener = {IGNORE, IGNORE, IGNORE, IGNORE};
+
+int main(void) {
+	display = wl_display_connect(NULL);
+	if (display == NULL) {
+		return 2;
+	}
+	wl_registry_add_listener(wl_display_get_registry(display), &registry_listener, NULL);
+	wl_display_roundtrip(display);
+	if (seat == NULL || tablets == NULL || gestures == NULL) {
+		return 2;
+	}
+	wl_seat_add_listener(seat, &seat_listener, NULL);
+	zwp_tablet_seat_v2_add_listener(zwp_tablet_manager_v2_get_tablet_seat(tablets, seat),
+			&tablet_seat_listener, NULL);
+	struct wl_surface *surface = wl_compositor_create_surface(compositor);
+	struct xdg_surface *xdg_surface = xdg_wm_base_get_xdg_surface(wm_base, surface);
+	xdg_surface_add_listener(xdg_surface, &xdg_surface_listener, surface);
+	xdg_toplevel_add_listener(xdg_surface_get_toplevel(xdg_surface), &toplevel_listener, NULL);
+	wl_surface_commit(surface);
+	while (wl_display_dispatch(display) >= 0) {
+	}
+	return 1;
+}
