@@ -49,9 +49,6 @@ void test_skip(const char *format, ...) {
 }
 
 const char *test_dir(void) {
-	if (mkdir(dir_path, 0700) < 0 && errno != EEXIST) {
-		test_fail(__FILE__, __LINE__, "mkdir %s: %s", dir_path, strerror(errno));
-	}
 	return dir_path;
 }
 
@@ -103,13 +100,19 @@ static void run_in_child(const struct test *test) {
 	exit(EXIT_SUCCESS);
 }
 
-static void set_dir_path(const char *name, pid_t pid) {
-	snprintf(dir_path, sizeof(dir_path), "/tmp/isthmus-test-%d", (int)pid);
+/* Never one that a run which was killed has left behind. */
+static void make_dir(void) {
+	snprintf(dir_path, sizeof(dir_path), "/tmp/isthmus-test-XXXXXX");
+	if (mkdtemp(dir_path) == NULL) {
+		perror(dir_path);
+		exit(EXIT_FAILURE);
+	}
 }
 
 /* The child is a process group of its own, so that whatever a failed test started goes with it. */
 static int run_forked(const struct test *test) {
 	fflush(stdout);
+	make_dir();
 	pid_t pid = fork();
 	if (pid < 0) {
 		perror("fork");
@@ -118,14 +121,12 @@ static int run_forked(const struct test *test) {
 	if (pid == 0) {
 		setpgid(0, 0);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		set_dir_path(test->name, getpid());
 		run_in_child(test);
 	}
 	int status;
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
 	}
 	kill(-pid, SIGKILL);
-	set_dir_path(test->name, pid);
 	nftw(dir_path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 	if (WIFSIGNALED(status)) {
 		printf("# killed by signal %d (%s)%s\n", WTERMSIG(status),
@@ -171,7 +172,7 @@ int main(int argc, char **argv) {
 			continue;
 		}
 		if (!forks) {
-			set_dir_path(test->name, getpid());
+			make_dir();
 			test->run();
 			nftw(dir_path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 		}
