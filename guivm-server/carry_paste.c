@@ -28,6 +28,7 @@ struct carry_source {
 struct carry_paste {
 	struct wl_list link; // carry_pastes.pastes
 	struct wl_event_source *event;
+	const struct vm *vm; // only compared
 	int fd;
 	struct carried *text;
 	size_t written;
@@ -84,6 +85,7 @@ static void carry_source_handle_send(struct wlr_data_source *base, const char *t
 		close(fd);
 		return;
 	}
+	paste->vm = source->vm;
 	paste->fd = fd;
 	paste->text = source->text;
 	paste->text->refs++;
@@ -156,6 +158,12 @@ void carry_pastes_forget_vm(struct carry_pastes *pastes, const struct vm *vm) {
 	wl_list_for_each_safe(source, next, &pastes->sources, link) {
 		if (source->vm == vm) {
 			wlr_data_source_destroy(&source->base);
+		}
+	}
+	struct carry_paste *paste, *next_paste;
+	wl_list_for_each_safe(paste, next_paste, &pastes->pastes, link) {
+		if (paste->vm == vm) {
+			carry_paste_destroy(paste);
 		}
 	}
 }

@@ -24,7 +24,7 @@ void carry_pastes_finish(struct carry_pastes *pastes);
  */
 struct wlr_data_source *carry_pastes_create_source(
 		struct carry_pastes *pastes, struct vm *vm, const char *text, size_t size);
-/* The VM goes. */
+/* The VM goes: its selections, and the pastes that are under way to it. */
 void carry_pastes_forget_vm(struct carry_pastes *pastes, const struct vm *vm);
 
 #endif

@@ -16,9 +16,11 @@
 #include "guivm-server/vm.h"
 #include "vmset/vmset.h"
 
-static const char vmset_text[] = "{\"version\": 1, \"vms\": {"
+static const char vmset_text[] = "{\"version\": 1, \"guivm\": {\"clipboard\": \"allow\"}, "
+				 "\"vms\": {"
 				 "\"work\": {\"label\": \"Work\", \"color\": \"#2a6fdb\", "
 				 "\"transport\": \"local:/run/w\","
+				 " \"clipboard\": {\"write_to\": [\"personal\"]},"
 				 " \"fullscreen\": \"allow\"},"
 				 "\"personal\": {\"label\": \"Personal\", \"color\": \"#2e9e4f\", "
 				 "\"transport\": \"local:/run/p\","
@@ -27,13 +29,22 @@ static const char vmset_text[] = "{\"version\": 1, \"vms\": {"
 				 "\"#b3261e\", \"transport\": \"local:/run/u\","
 				 " \"fullscreen\": \"deny\"}}}";
 
-static struct vmset *load_vmset(void) {
-	char path[512];
+static const char *vmset_path(void) {
+	static char path[512];
 	snprintf(path, sizeof(path), "%s/vmset.json", test_dir());
-	FILE *file = fopen(path, "w");
+	return path;
+}
+
+void desk_write_vmset(const char *text) {
+	FILE *file = fopen(vmset_path(), "w");
 	EXPECT(file != NULL);
-	fputs(vmset_text, file);
+	fputs(text, file);
 	fclose(file);
+}
+
+static struct vmset *load_vmset(void) {
+	const char *path = vmset_path();
+	desk_write_vmset(vmset_text);
 	struct vmset_errors errors;
 	struct vmset *vmset = vmset_load(path, NULL, &errors);
 	vmset_errors_print(&errors, STDERR_FILENO);
@@ -48,6 +59,7 @@ void desk_init(struct desk *desk) {
 	*desk = (struct desk){.time_ms = 1000};
 	EXPECT(server_init(&desk->server, &(struct server_options){
 		.vmset = load_vmset(),
+		.vmset_path = vmset_path(),
 		.headless = true,
 		.no_socket = true,
 	}));

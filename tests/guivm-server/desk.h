@@ -16,8 +16,8 @@
 
 /*
  * The compositor in this process, headless, with VMs "work" (fullscreen allowed), "personal" (ask)
- * and "untrusted" (deny), and real libwayland clients of them. Both sides take turns: nothing here
- * waits for time to pass.
+ * and "untrusted" (deny), of which the first may write to the second's clipboard, and real
+ * libwayland clients of them. Both sides take turns: nothing here waits for time to pass.
  */
 #define DESK_WIDTH 800
 #define DESK_HEIGHT 600
@@ -37,6 +37,8 @@ struct desk {
 
 void desk_init(struct desk *desk);
 void desk_finish(struct desk *desk);
+/* What vms_reload() reads from now on. */
+void desk_write_vmset(const char *text);
 /* One turn of the server, without waiting. */
 void desk_turn(struct desk *desk);
 
