@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "bridge/files.h"
+#include "bridge/hangup.h"
 #include "bridge/link.h"
 #include "common/log.h"
 #include "guivm-server/relay/buffers.h"
-#include "guivm-server/relay/hangup.h"
 #include "guivm-server/relay/relay.h"
 #include "guivm-server/relay/upstream.h"
 

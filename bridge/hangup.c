@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "guivm-server/relay/hangup.h"
+#include "bridge/hangup.h"
 
 #include <errno.h>
 #include <stdbool.h>

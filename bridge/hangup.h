@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ISTHMUS_GUIVM_SERVER_RELAY_HANGUP_H
-#define ISTHMUS_GUIVM_SERVER_RELAY_HANGUP_H
+#ifndef ISTHMUS_BRIDGE_HANGUP_H
+#define ISTHMUS_BRIDGE_HANGUP_H
 
 #include <stdint.h>
 

@@ -5,7 +5,7 @@
 #include <wayland-server-core.h>
 
 #include "common/fd.h"
-#include "guivm-server/relay/hangup.h"
+#include "bridge/hangup.h"
 #include "tests/harness/test.h"
 
 #define NEVER_MS 3600000
