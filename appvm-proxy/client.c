@@ -150,7 +150,11 @@ static void client_visit_object(struct object *object, uint32_t id, void *data) 
 /* The application's side: its connection and what is kept for it. Slots stay: the compositor may
  * still read them. */
 static void client_disconnect(struct client *client) {
-	wlconn_destroy(client->conn);
+	if (client->told_why) {
+		farewell_list_add(&client->proxy->farewells, wlconn_detach(client->conn));
+	} else {
+		wlconn_destroy(client->conn);
+	}
 	client->conn = NULL;
 	for (uint32_t i = 0; i < client->n_held_fds; i++) {
 		fd_close(&client->held_fds[i]);
@@ -206,6 +210,7 @@ void client_error(struct client *client, uint32_t object, uint32_t code, const c
 	if (wlconn_queue(client->conn, message, size, NULL, 0)) {
 		wlconn_flush(client->conn);
 	}
+	client->told_why = true;
 	client_close(client);
 }
 
@@ -266,6 +271,7 @@ void client_handle_close(struct client *client) {
 	if (client->state == CLIENT_OPEN) {
 		// Whatever the compositor said last, an error above all, is in the queue.
 		wlconn_flush(client->conn);
+		client->told_why = true;
 		client_close(client);
 	}
 	client_destroy(client);

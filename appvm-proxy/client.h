@@ -42,7 +42,8 @@ struct client {
 	uint32_t id; // on the link; 0 when CLIENT_WAITING
 	enum client_state state;
 	unsigned stall; // enum client_stall; the connection is paused when not 0
-	bool close_sent, close_received;
+	bool close_sent;
+	bool told_why; // it was ended, and may still be reading the reason
 	pid_t pid; // of who connected, for launches
 
 	struct object_table objects;

@@ -301,6 +301,7 @@ struct proxy *proxy_create(struct wl_event_loop *loop, struct transport *transpo
 	proxy->pixels = pixels_mode_of(transport_caps(transport));
 	proxy_set_limits(proxy, options);
 	wl_list_init(&proxy->clients);
+	farewell_list_init(&proxy->farewells, loop);
 	id_pool_init(&proxy->client_ids, 1, LIMIT_CLIENTS_PER_LINK + 1);
 
 	proxy->exec = exec_create(proxy);
@@ -341,6 +342,7 @@ void proxy_destroy(struct proxy *proxy) {
 	wl_list_for_each_safe (client, next, &proxy->clients, link) {
 		client_destroy(client);
 	}
+	farewell_list_finish(&proxy->farewells);
 	exec_destroy(proxy->exec);
 	if (proxy->retry_timer != NULL) {
 		wl_event_source_remove(proxy->retry_timer);

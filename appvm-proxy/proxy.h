@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <wayland-util.h>
 
+#include "appvm-proxy/farewell.h"
 #include "appvm-proxy/ping.h"
 #include "common/limits.h"
 #include "protocol/objects.h"
@@ -76,6 +77,7 @@ struct proxy {
 	uint32_t n_clients;
 	struct client *clients_by_id[LIMIT_CLIENTS_PER_LINK + 1];
 	struct id_pool client_ids;
+	struct farewell_list farewells;
 };
 
 /* loop, transport and what options point to are borrowed. Opens the socket and looks for the peer.

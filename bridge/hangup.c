@@ -15,6 +15,7 @@
 struct hangup {
 	int fd;
 	struct wl_event_source *source, *timer;
+	uint64_t bytes_left;
 	void (*ended)(void *data);
 	void *data;
 };
@@ -31,6 +32,12 @@ static void hangup_close(struct hangup *hangup) {
 	fd_close(&hangup->fd);
 }
 
+static int hangup_end(struct hangup *hangup) {
+	hangup_close(hangup);
+	hangup->ended(hangup->data);
+	return 0;
+}
+
 static int hangup_handle_readable(int fd, uint32_t mask, void *data) {
 	struct hangup *hangup = data;
 	char bytes[READ_BYTES];
@@ -40,34 +47,31 @@ static int hangup_handle_readable(int fd, uint32_t mask, void *data) {
 		if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
 			return 0;
 		}
-		if (got <= 0) {
-			hangup_close(hangup);
-			hangup->ended(hangup->data);
-			return 0;
+		if (got <= 0 || (uint64_t)got > hangup->bytes_left) {
+			return hangup_end(hangup);
 		}
+		hangup->bytes_left -= (uint64_t)got;
 	}
 	return 0;
 }
 
 static int hangup_handle_timeout(void *data) {
-	struct hangup *hangup = data;
-	hangup_close(hangup);
-	hangup->ended(hangup->data);
-	return 0;
+	return hangup_end(data);
 }
 
-struct hangup *hangup_create(struct wl_event_loop *loop, int fd, int timeout_ms,
+struct hangup *hangup_create(struct wl_event_loop *loop, int fd, const struct hangup_limits *limits,
 		void (*ended)(void *data), void *data) {
 	struct hangup *hangup = calloc(1, sizeof(*hangup));
 	if (hangup == NULL) {
 		return NULL;
 	}
-	*hangup = (struct hangup){.fd = -1, .ended = ended, .data = data};
+	*hangup = (struct hangup){
+			.fd = -1, .bytes_left = limits->bytes, .ended = ended, .data = data};
 	hangup->source = wl_event_loop_add_fd(
 			loop, fd, WL_EVENT_READABLE, hangup_handle_readable, hangup);
 	hangup->timer = wl_event_loop_add_timer(loop, hangup_handle_timeout, hangup);
 	if (hangup->source == NULL || hangup->timer == NULL ||
-			wl_event_source_timer_update(hangup->timer, timeout_ms) < 0) {
+			wl_event_source_timer_update(hangup->timer, limits->timeout_ms) < 0) {
 		int saved_errno = errno;
 		hangup_destroy(hangup);
 		errno = saved_errno;

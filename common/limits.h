@@ -38,6 +38,8 @@
 #define LIMIT_LINK_QUEUE_HIGH_BYTES (256 * 1024) /* [stall] sources feeding the link pause */
 #define LIMIT_CLIENTS_PER_LINK 1024 /* [app] hard cap; limits.clients is usually lower */
 #define LIMIT_CLIENT_WINDOW_BYTES (256 * 1024) /* [stall] unacknowledged bytes per client, way */
+#define LIMIT_FAREWELLS 64 /* [cut] applications that may still read why they were ended */
+#define LIMIT_FAREWELL_BYTES (1024 * 1024) /* [cut] what one of them says meanwhile */
 #define LIMIT_FILE_BYTES (4 * 1024 * 1024) /* [app] one keymap, format table or ICC profile */
 #define LIMIT_FILES_PER_LINK 64 /* [link] files arrived and not yet named */
 #define LIMIT_PIPES_PER_LINK 256 /* [app] open pipes exported by one end */
@@ -57,7 +59,7 @@
 #define LIMIT_SLOTS_PER_SURFACE 3
 #define LIMIT_ARENAS_PER_LINK 256 /* [link] */
 #define LIMIT_BUFFERS_PER_LINK 4096 /* [app] wl_buffer and wl_shm_pool objects of one VM, dmabufs */
-/* [cut] until the compositor has hung up a connection whose application went */
+/* [cut] until the other side has hung up a connection that is over */
 #define LIMIT_HANGUP_MS 5000
 #define LIMIT_FDS_PER_OBJECT 4 /* [app] dmabufs of one buffer: it has so many planes */
 #define LIMIT_PAGES_MIB_DEFAULT 512 /* [app] shared pixels of one VM */

@@ -116,7 +116,8 @@ static void client_close(struct client *client) {
 	int fd = wlconn_detach(client->conn);
 	client->conn = NULL;
 	if (client->buffers != NULL) {
-		client->hangup = hangup_create(client->relay->loop, fd, LIMIT_HANGUP_MS,
+		const struct hangup_limits limits = {LIMIT_HANGUP_MS, UINT64_MAX};
+		client->hangup = hangup_create(client->relay->loop, fd, &limits,
 				client_handle_hangup, client);
 	}
 	if (client->hangup == NULL) {

@@ -176,6 +176,54 @@ TEST(a_missing_descriptor_ends_the_application_alone)
 	expect_ends_alone(APP_DISPLAY, INVALID_METHOD);
 }
 
+/* More than is read of it before the first request in it ends it. */
+static void send_much(struct app *talker) {
+	static uint8_t bytes[24 * 1000];
+	for (size_t at = 0; at < sizeof(bytes);) {
+		at += wire_build(bytes + at, APP_SURFACE, SURFACE_DAMAGE,
+				&wire_surface_interface->requests[SURFACE_DAMAGE], 0, 0, 1, 1);
+	}
+	for (int i = 0; i < 4; i++) {
+		app_send(talker, bytes, sizeof(bytes), -1);
+	}
+}
+
+TEST(an_application_that_goes_on_talking_hears_why_it_was_ended)
+{
+	setup_two();
+	app_request_bare(&app, 99, SURFACE_COMMIT);
+	send_much(&app);
+	size_t from = 0;
+	bench_expect_frame(&bench, &from, LINK_CLIENT_CLOSE);
+	send_much(&app); // no ECONNRESET, at which libwayland would give up
+	expect_ends_alone(APP_DISPLAY, INVALID_OBJECT);
+}
+
+TEST(only_so_many_applications_are_told_why_they_were_ended)
+{
+	static struct app apps[LIMIT_FAREWELLS + 1];
+	setup(NULL);
+	for (size_t i = 0; i < LIMIT_FAREWELLS + 1; i++) {
+		app_init(&apps[i], &bench);
+		app_request_bare(&apps[i], 99, SURFACE_COMMIT);
+		while (bench.proxy->farewells.count <= i && i < LIMIT_FAREWELLS) {
+			bench_turn(&bench);
+		}
+	}
+	app_expect_error(&apps[0], &bench, APP_DISPLAY, INVALID_OBJECT);
+	while (send(apps[0].fd, "", 1, MSG_NOSIGNAL) == 1) {
+		bench_turn(&bench);
+	}
+	EXPECT_INT(bench.proxy->farewells.count, LIMIT_FAREWELLS);
+	for (size_t i = 0; i < LIMIT_FAREWELLS + 1; i++) {
+		app_finish(&apps[i]);
+	}
+	while (bench.proxy->farewells.count > 0) {
+		bench_turn(&bench);
+	}
+	finish();
+}
+
 TEST(a_pipe_is_no_pool)
 {
 	setup_two();

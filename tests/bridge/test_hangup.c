@@ -10,6 +10,7 @@
 
 #define NEVER_MS 3600000
 #define MANY 100
+#define MAX_BYTES (8 << 20)
 
 struct fixture {
 	struct wl_event_loop *loop;
@@ -30,7 +31,8 @@ static void fixture_start(struct fixture *f, int timeout_ms) {
 	int pair[2];
 	EXPECT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
 	f->peer = pair[1];
-	f->hangup = hangup_create(f->loop, pair[0], timeout_ms, handle_ended, f);
+	const struct hangup_limits limits = {timeout_ms, MAX_BYTES};
+	f->hangup = hangup_create(f->loop, pair[0], &limits, handle_ended, f);
 	EXPECT(f->hangup != NULL);
 }
 
@@ -73,7 +75,8 @@ TEST(what_was_said_before_is_read_before_the_end)
 	EXPECT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
 	EXPECT_INT(write(pair[0], "last", 4), 4);
 	f.peer = pair[1];
-	f.hangup = hangup_create(f.loop, pair[0], NEVER_MS, handle_ended, &f);
+	const struct hangup_limits limits = {NEVER_MS, MAX_BYTES};
+	f.hangup = hangup_create(f.loop, pair[0], &limits, handle_ended, &f);
 	EXPECT_INT(read(f.peer, bytes, sizeof(bytes)), 4);
 	EXPECT_INT(read(f.peer, bytes, sizeof(bytes)), 0);
 	fixture_finish(&f);
@@ -104,6 +107,21 @@ TEST(what_still_comes_is_thrown_away_with_its_descriptors)
 	fd_close(&pipe_fds[0]);
 	fd_close(&f.peer);
 	wait_for_end(&f);
+	fixture_finish(&f);
+}
+
+TEST(who_never_stops_to_talk_is_not_listened_to_for_ever)
+{
+	static const char bytes[65536];
+	struct fixture f;
+	fixture_init(&f, NEVER_MS);
+	uint64_t sent = 0;
+	while (f.ended == 0) {
+		ssize_t now = send(f.peer, bytes, sizeof(bytes), MSG_NOSIGNAL);
+		sent += now > 0 ? (uint64_t)now : 0;
+		wl_event_loop_dispatch(f.loop, 0);
+	}
+	EXPECT(sent > MAX_BYTES && sent < 2 * MAX_BYTES);
 	fixture_finish(&f);
 }
 
