@@ -11,9 +11,13 @@
 #include "protocol/link.h"
 #include "transport/pages.h"
 
-/* region NULL with errno. */
+/* region NULL with errno. The new object was made. */
 static enum request_result handover_refuse(struct request *request, uint32_t code) {
 	if (errno == EAGAIN) {
+		if (request->message->new_id_arg >= 0) {
+			object_table_remove(&request->client->objects,
+					request->values[request->message->new_id_arg].id);
+		}
 		client_set_stall(request->client, CLIENT_STALL_MEMORY);
 		return REQUEST_STALL;
 	}
@@ -32,19 +36,21 @@ static void handover_send(
 
 enum request_result handover_pass_fd(struct request *request) {
 	struct client *client = request->client;
+	// First: a region that is offered and never named stays with the other end, which takes
+	// only so many of them from all applications.
+	enum request_result result = request_insert_new_object(request);
+	if (result != REQUEST_FORWARD) {
+		return result;
+	}
 	errno = ENOTSUP; // an application that was not shown the global
 	struct pages_region *region = client->proxy->pixels == PIXELS_HANDOVER ?
 			pages_pass_fd(client->proxy->pages, client->held_fds[0]) : NULL;
 	if (region == NULL) {
 		return handover_refuse(request, WL_DISPLAY_ERROR_INVALID_METHOD);
 	}
-	enum request_result result = request_insert_new_object(request);
-	if (result == REQUEST_FORWARD) {
-		handover_send(request, LINK_FD_LOCAL, region);
-		result = REQUEST_DONE;
-	}
+	handover_send(request, LINK_FD_LOCAL, region);
 	pages_release(region);
-	return result;
+	return REQUEST_DONE;
 }
 
 enum request_result handover_create_pool(struct request *request) {
@@ -55,17 +61,16 @@ enum request_result handover_create_pool(struct request *request) {
 				"a pool's descriptor must be a file in memory");
 		return REQUEST_ENDED;
 	}
+	enum request_result result = request_insert_new_object(request); // first, as above
+	if (result != REQUEST_FORWARD) {
+		return result;
+	}
 	struct pages_region *region = pages_share_fd(client->proxy->pages, fd);
 	if (region == NULL) {
 		return handover_refuse(request, WL_SHM_ERROR_INVALID_FD);
 	}
-	uint32_t id = request->values[request->message->new_id_arg].id;
-	enum request_result result = request_insert_new_object(request);
-	if (result != REQUEST_FORWARD) {
-		pages_release(region);
-		return result;
-	}
 	// Kept until the other end says that the pool is gone: it has mapped the region by then.
+	uint32_t id = request->values[request->message->new_id_arg].id;
 	object_table_find(&client->objects, id)->data = region;
 	handover_send(request, LINK_FD_PAGES, region);
 	return REQUEST_DONE;

@@ -172,6 +172,12 @@ size_t bench_count(const struct bench *bench, enum link_type type) {
 	return count;
 }
 
+void bench_answer_close(struct bench *bench, size_t *from) {
+	uint32_t client = bench_expect_frame(bench, from, LINK_CLIENT_CLOSE).header.client;
+	link_send(bench->link, LINK_CLIENT_CLOSE, client, 0, NULL, 0);
+	link_flush(bench->link);
+}
+
 void bench_send_wayland(struct bench *bench, uint32_t client, const void *message, size_t size) {
 	link_send_wayland(bench->link, client, message, size);
 	link_flush(bench->link);

@@ -16,7 +16,7 @@ struct transport;
 struct vmset_vm;
 struct wl_event_loop;
 
-#define BENCH_FRAMES 512
+#define BENCH_FRAMES 2048
 #define BENCH_APP_BYTES (1024 * 1024)
 
 /*
@@ -68,6 +68,9 @@ const uint8_t *bench_expect_request(struct bench *bench, size_t *from, uint32_t 
 		uint32_t object, uint16_t opcode);
 /* How many frames of this type were recorded. */
 size_t bench_count(const struct bench *bench, enum link_type type);
+
+/* Waits for LINK_CLIENT_CLOSE, as bench_expect_frame(), and says the same: the client is free. */
+void bench_answer_close(struct bench *bench, size_t *from);
 
 void bench_send_wayland(struct bench *bench, uint32_t client, const void *message, size_t size);
 

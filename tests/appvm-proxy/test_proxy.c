@@ -234,15 +234,14 @@ TEST(a_pipe_is_no_pool)
 	expect_ends_alone(APP_SHM, SHM_INVALID_FD);
 }
 
-TEST(a_pool_is_handed_over)
-{
-	setup(NULL);
+/* Memory of one application that has just asked for it crosses. */
+static void expect_pool_handed_over(void) {
 	app_init(&app, &bench);
 	app_start(&app);
 	int fd = fd_memory("pool", 8192);
 	EXPECT(pwrite(fd, "pixels", 6, 5000) == 6);
+	size_t from = bench.n_frames;
 	app_request_fd(&app, fd, wire_shm_interface, APP_SHM, 0, APP_FREE, 8192);
-	size_t from = 0;
 	struct link_frame frame = bench_expect_frame(&bench, &from, LINK_WAYLAND_FDS);
 	struct link_fd link_fd = link_frame_fd(&frame, 0);
 	EXPECT_INT(link_fd.kind, LINK_FD_PAGES);
@@ -256,6 +255,29 @@ TEST(a_pool_is_handed_over)
 	pages_unmap(bench.pages, &mapping);
 	app_finish(&app);
 	bench_expect_frame(&bench, &from, LINK_CLIENT_CLOSE);
+}
+
+TEST(a_pool_is_handed_over)
+{
+	setup(NULL);
+	expect_pool_handed_over();
+	finish();
+}
+
+TEST(pools_with_bad_ids_cost_only_who_asks_for_them)
+{
+	setup(NULL);
+	for (size_t i = 0; i <= LIMIT_PAGES_UNCLAIMED; i++) {
+		size_t from = bench.n_frames;
+		app_init(&other, &bench);
+		app_start(&other);
+		app_request_fd(&other, fd_memory("pool", 8192), wire_shm_interface, APP_SHM, 0,
+				APP_SURFACE, 8192);
+		app_expect_error(&other, &bench, APP_DISPLAY, INVALID_OBJECT);
+		app_finish(&other);
+		bench_answer_close(&bench, &from);
+	}
+	expect_pool_handed_over();
 	finish();
 }
 
