@@ -10,6 +10,7 @@
 #include "bridge/files.h"
 #include "bridge/hangup.h"
 #include "bridge/link.h"
+#include "common/fd.h"
 #include "common/log.h"
 #include "guivm-server/relay/buffers.h"
 #include "guivm-server/relay/relay.h"
@@ -39,44 +40,6 @@ static const struct wlconn_interface conn_impl = {
 		.drained = conn_handle_drained,
 		.closed = conn_handle_closed,
 };
-
-struct client *client_create(struct relay *relay, uint32_t id) {
-	struct client *client = calloc(1, sizeof(*client));
-	if (client == NULL) {
-		return NULL;
-	}
-	client->relay = relay;
-	client->id = id;
-	client->event_window = LIMIT_CLIENT_WINDOW_BYTES;
-	client->presentation_clock = CLOCK_MONOTONIC;
-	client->globals.local = relay->arenas == NULL;
-	id_map_init(&client->ids);
-	if (!object_table_init(&client->objects)) {
-		goto error_client;
-	}
-	// The appvm end answers for pools and buffers itself where pixels are copied.
-	client->objects.sparse = true;
-	object_table_find(&client->objects, ID_MAP_DISPLAY)->mapped_id = ID_MAP_DISPLAY;
-	int fd = upstream_connect(relay->upstream);
-	if (fd < 0) {
-		goto error_objects;
-	}
-	client->conn = wlconn_create(relay->loop, fd, CLIENT_QUEUE_BYTES, &conn_impl, client);
-	if (client->conn == NULL) {
-		close(fd);
-		goto error_objects;
-	}
-	wl_list_insert(&relay->clients, &client->link);
-	relay->n_clients++;
-	return client;
-
-error_objects:
-	object_table_finish(&client->objects, NULL, NULL);
-error_client:
-	id_map_finish(&client->ids);
-	free(client);
-	return NULL;
-}
 
 static void free_object_data(struct object *object, uint32_t id, void *data) {
 	if (object->interface == wire_surface_interface) {
@@ -110,24 +73,89 @@ static void client_handle_hangup(void *data) {
 
 /* Everything but what the compositor may hold, and the place in the relay's list. */
 static void client_close(struct client *client) {
-	// What the application said last should still count; what does not fit any more is lost
-	// with it.
-	wlconn_flush(client->conn);
-	int fd = wlconn_detach(client->conn);
-	client->conn = NULL;
+	int fd = -1;
+	if (client->conn != NULL) {
+		// What the application said last should still count; what does not fit any more is
+		// lost with it.
+		wlconn_flush(client->conn);
+		fd = wlconn_detach(client->conn);
+		client->conn = NULL;
+	}
 	if (client->buffers != NULL) {
 		const struct hangup_limits limits = {LIMIT_HANGUP_MS, UINT64_MAX};
 		client->hangup = hangup_create(client->relay->loop, fd, &limits,
 				client_handle_hangup, client);
 	}
 	if (client->hangup == NULL) {
-		close(fd);
+		fd_close(&fd);
 		client_let_go(client);
 	}
 	client->relay->n_closing++;
 	object_table_finish(&client->objects, free_object_data, NULL);
 	id_map_finish(&client->ids);
 	global_list_finish(&client->globals);
+}
+
+static void client_send_error(
+		struct client *client, uint32_t object, uint32_t code, const char *text) {
+	log_info("client %u: ended: %s", client->id, text);
+	uint8_t message[LIMIT_WAYLAND_MESSAGE_BYTES];
+	size_t size = wire_build_error(message, object, code, text);
+	// The window holds for this message, too. Who fills it up hears no reason.
+	if (size > 0 && size <= client->event_window) {
+		link_send_wayland(client->relay->link, client->id, message, size);
+	}
+}
+
+/* A compositor that does not take one more connection costs this application, not the link. */
+static void client_refuse(struct client *client) {
+	client_send_error(client, ID_MAP_DISPLAY, CLIENT_NO_MEMORY,
+			"no connection to the compositor");
+	client_close(client);
+	client_say_closed(client);
+}
+
+static void client_connect(struct client *client) {
+	struct relay *relay = client->relay;
+	int fd = upstream_connect(relay->upstream);
+	if (fd >= 0) {
+		client->conn = wlconn_create(
+				relay->loop, fd, CLIENT_QUEUE_BYTES, &conn_impl, client);
+	}
+	if (fd >= 0 && client->conn == NULL) {
+		fd_close(&fd);
+	}
+}
+
+struct client *client_create(struct relay *relay, uint32_t id) {
+	struct client *client = calloc(1, sizeof(*client));
+	if (client == NULL) {
+		return NULL;
+	}
+	client->relay = relay;
+	client->id = id;
+	client->event_window = LIMIT_CLIENT_WINDOW_BYTES;
+	client->presentation_clock = CLOCK_MONOTONIC;
+	client->globals.local = relay->arenas == NULL;
+	id_map_init(&client->ids);
+	if (!object_table_init(&client->objects)) {
+		goto error_client;
+	}
+	// The appvm end answers for pools and buffers itself where pixels are copied.
+	client->objects.sparse = true;
+	object_table_find(&client->objects, ID_MAP_DISPLAY)->mapped_id = ID_MAP_DISPLAY;
+	wl_list_insert(&relay->clients, &client->link);
+	relay->n_clients++;
+	client_connect(client);
+	if (client->conn == NULL) {
+		client_refuse(client);
+	}
+	return client;
+
+error_client:
+	id_map_finish(&client->ids);
+	free(client);
+	return NULL;
 }
 
 void client_destroy(struct client *client) {
@@ -170,13 +198,7 @@ void client_error(struct client *client, uint32_t object, uint32_t code, const c
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	log_info("client %u: ended: %s", client->id, text);
-	uint8_t message[LIMIT_WAYLAND_MESSAGE_BYTES];
-	size_t size = wire_build_error(message, object, code, text);
-	// The window holds for this message, too. Who fills it up hears no reason.
-	if (size > 0 && size <= client->event_window) {
-		link_send_wayland(client->relay->link, client->id, message, size);
-	}
+	client_send_error(client, object, code, text);
 	client_end(client);
 }
 

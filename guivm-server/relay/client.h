@@ -45,7 +45,7 @@ struct client {
 	uint32_t event_window; // bytes of events that may still be sent
 };
 
-/* Connects it. NULL with errno. */
+/* Connects it. NULL: out of memory. Without a connection it is ended, as by client_error(). */
 struct client *client_create(struct relay *relay, uint32_t id);
 
 /* Frees it at once; tells nobody. */

@@ -43,8 +43,7 @@ static void handle_client_open(struct relay *relay, uint32_t untrusted_id) {
 	}
 	struct client *client = client_create(relay, untrusted_id);
 	if (client == NULL) {
-		log_errno("client %u: no connection to the compositor", untrusted_id);
-		link_fail(relay->link, LINK_BYE_INTERNAL, "no connection to the compositor");
+		link_fail(relay->link, LINK_BYE_INTERNAL, "out of memory");
 		return;
 	}
 	log_debug("client %u: open", untrusted_id);

@@ -28,6 +28,7 @@ struct upstream {
 	struct wl_registry *registry;
 	struct wl_event_source *source;
 	bool gone;
+	bool blocked; // the compositor reads less than it is sent
 
 	struct isthmus_relay_v1 *relay; // managed, else NULL
 	struct wp_security_context_manager_v1 *security; // drop-in, NULL where not offered
@@ -51,10 +52,8 @@ static void upstream_flush(struct upstream *upstream) {
 	if (upstream->gone) {
 		return;
 	}
-	uint32_t mask = WL_EVENT_READABLE;
-	if (wl_display_flush(upstream->display) < 0 && errno == EAGAIN) {
-		mask |= WL_EVENT_WRITABLE;
-	}
+	upstream->blocked = wl_display_flush(upstream->display) < 0 && errno == EAGAIN;
+	uint32_t mask = WL_EVENT_READABLE | (upstream->blocked ? WL_EVENT_WRITABLE : 0);
 	// Other errors show when reading, after what the compositor still had to say.
 	wl_event_source_fd_update(upstream->source, mask);
 }
@@ -279,6 +278,13 @@ void upstream_close(struct upstream *upstream) {
 
 static int connect_pair(struct upstream *upstream) {
 	int pair[2];
+	if (upstream->blocked) {
+		upstream_flush(upstream);
+	}
+	if (upstream->blocked) {
+		errno = EAGAIN; // descriptors that nobody takes are not to pile up here
+		return -1;
+	}
 	if (upstream->gone || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
 					      pair) < 0) {
 		return -1;

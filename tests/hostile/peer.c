@@ -34,7 +34,7 @@ void peer_freeze_compositor(struct peer *peer, bool frozen) {
 	wl_event_source_fd_update(peer->compositor_source, frozen ? 0 : WL_EVENT_READABLE);
 }
 
-static void run_loop_once(struct peer *peer) {
+void peer_turn(struct peer *peer) {
 	wl_display_flush_clients(peer->compositor.display);
 	if (wl_event_loop_dispatch(peer->loop, -1) < 0 && errno != EINTR) {
 		test_fail(__FILE__, __LINE__, "event loop: %s", strerror(errno));
@@ -44,7 +44,7 @@ static void run_loop_once(struct peer *peer) {
 
 void peer_wait_value(struct peer *peer, const unsigned *value, unsigned expected) {
 	while (*value != expected) {
-		run_loop_once(peer);
+		peer_turn(peer);
 	}
 }
 
@@ -103,7 +103,7 @@ void peer_connect(struct peer *peer) {
 	peer->vchan = vchan_create(peer->transport, handle_vchan, peer);
 	EXPECT(peer->vchan != NULL);
 	while (vchan_state(peer->vchan) == VCHAN_WAITING) {
-		run_loop_once(peer);
+		peer_turn(peer);
 	}
 	EXPECT_INT(vchan_state(peer->vchan), VCHAN_CONNECTED);
 	peer->in_bytes = 0;
@@ -171,7 +171,7 @@ void peer_send_bytes(struct peer *peer, const void *bytes, size_t size) {
 		next += written;
 		size -= (size_t)written;
 		if (size > 0) {
-			run_loop_once(peer);
+			peer_turn(peer);
 		}
 	}
 }
@@ -238,7 +238,7 @@ static bool next_frame(struct peer *peer, struct link_header *header, uint8_t *b
 		} else if (got < 0) {
 			return false;
 		} else {
-			run_loop_once(peer);
+			peer_turn(peer);
 		}
 	}
 }

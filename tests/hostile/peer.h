@@ -110,6 +110,9 @@ bool peer_sees_global(
 void peer_request_fd(struct peer *peer, uint32_t client, const struct link_fd *fd,
 		uint32_t object, uint16_t opcode, const uint32_t *words, size_t n_words);
 
+/* Dispatches once, waiting for something to happen. */
+void peer_turn(struct peer *peer);
+
 /* Runs the loop until *value is expected. */
 void peer_wait_value(struct peer *peer, const unsigned *value, unsigned expected);
 

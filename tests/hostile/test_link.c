@@ -222,3 +222,31 @@ TEST(the_manager_hears_of_the_link)
 	peer_wait_value(&peer, &peer.compositor.n_surfaces, 1);
 	peer_stop(&peer);
 }
+
+/* Applications come and go while the compositor reads nothing. */
+static void flood_frozen_compositor(enum peer_mode mode) {
+	peer_start(&peer, mode);
+	peer_freeze_compositor(&peer, true);
+	for (uint32_t i = 1; i <= 5000; i++) {
+		peer_send(&peer, LINK_CLIENT_OPEN, i, 0, NULL, 0);
+		peer_send(&peer, LINK_CLIENT_CLOSE, i, 0, NULL, 0);
+		peer_wait(&peer, LINK_CLIENT_CLOSE, i, NULL, 0);
+	}
+	peer_freeze_compositor(&peer, false);
+	while (peer.compositor.n_clients == 1) {
+		peer_turn(&peer); // until it takes those that wait
+	}
+	peer_wait_value(&peer, &peer.compositor.n_clients, 1);
+	peer_expect_alive(&peer);
+	peer_stop(&peer);
+}
+
+TEST(applications_that_a_frozen_compositor_does_not_accept_cost_themselves)
+{
+	flood_frozen_compositor(PEER_HANDOVER);
+}
+
+TEST(applications_that_a_frozen_manager_does_not_accept_cost_themselves)
+{
+	flood_frozen_compositor(PEER_MANAGED);
+}
