@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/pixels/world.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,7 @@ static void world_fail(struct world *world) {
 	uint32_t code = wl_display_get_protocol_error(world->display, &interface, &id);
 	int error = wl_display_get_error(world->display);
 	world->failed = true;
+	world->reset = interface == NULL && error == ECONNRESET;
 	snprintf(world->error, sizeof(world->error), "%s %u (%s)",
 			interface != NULL ? interface->name : "nothing", code, strerror(error));
 }

@@ -64,6 +64,9 @@ struct world {
 	uint32_t n_frames; // callbacks that came
 	uint32_t n_buffers; // made so far
 	bool failed; // the connection is over
+	// Nobody could read why: libwayland-server closes sockets with unread requests in them.
+	// Over the bridge that must not happen.
+	bool reset;
 	char error[128]; // of the protocol: interface and code
 };
 
