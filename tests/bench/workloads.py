@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is measured: each workload is run with one way at a time and returns its figures."""
+import contextlib
 import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 
 from desktop import BUILD, LIMIT_S, select_wait
-from ways import Meter
+from ways import Meter, tasks
 
 CLIENT = f'{BUILD}/tests/bench/isthmus-bench-client'
 CLIPBOARD = f'{BUILD}/tests/bench/isthmus-bench-clipboard'
@@ -62,6 +64,8 @@ class Workload:
 class Load(Workload):
     """A load of isthmus-bench-client."""
 
+    surroundings = contextlib.nullcontext  # of all the processes of a run, by id
+
     def __init__(self, name, arguments, count, short_count, unit='frame'):
         super().__init__(name, count, short_count)
         self.arguments = arguments
@@ -72,30 +76,74 @@ class Load(Workload):
     def run(self, way, count):
         way.start([CLIENT, *self.arguments, '--count', str(count)])
         way.expect('begin')
-        meter = Meter(way.groups())
-        way.go_on()
-        way.expect('end')
-        result = meter.stop(count)
+        groups = way.groups()
+        with self.surroundings([pid for pids in groups.values() for pid in pids]):
+            meter = Meter(groups)
+            way.go_on()
+            way.expect('end')
+            result = meter.stop(count)
         way.go_on()
         result.update(way.result())
         way.finish()
         return result
 
 
+class OneCpu:
+    """All of a run's processes on one CPU: what is left is what they do, not where the kernel wakes them."""
+
+    def __init__(self, pids):
+        self.before = {int(task): os.sched_getaffinity(int(task)) for pid in pids for task in tasks(pid)}
+
+    def __enter__(self):
+        for task, cpus in self.before.items():
+            os.sched_setaffinity(task, {min(cpus)})
+
+    def __exit__(self, *_):
+        for task, cpus in self.before.items():
+            try:
+                os.sched_setaffinity(task, cpus)
+            except ProcessLookupError:
+                pass  # the application's: it has ended
+
+
+class BusyMachine:
+    """One process per CPU that never sleeps."""
+
+    def __init__(self, pids):
+        self.burners = []
+
+    def __enter__(self):
+        for _ in os.sched_getaffinity(0):
+            self.burners.append(subprocess.Popen([sys.executable, '-c', 'while True: pass']))
+
+    def __exit__(self, *_):
+        for burner in self.burners:
+            burner.kill()
+            burner.wait()
+
+
 class RoundTrips(Load):
     """
-    In thirds, each beside an echo of its own, of which the middle one counts: where the kernel places processes,
+    In parts, each beside an echo of its own, of which the middle one counts: where the kernel places processes,
     which is half of the time or more, changes between one run and the next.
     """
 
+    parts = 5
+
+    def __init__(self, name, count, short_count, surroundings=contextlib.nullcontext):
+        super().__init__(name, ['roundtrips'], count, short_count, 'round trip')
+        self.surroundings = surroundings
+
     def run(self, way, count):
-        thirds = []
-        for _ in range(3):
-            echo = floor('echo', '2')
-            result = super().run(way, max(1, count // 3))
+        results = []
+        for _ in range(self.parts):
+            with self.surroundings([os.getpid()]):
+                echo = floor('echo', '2')
+            result = super().run(way, max(1, count // self.parts))
             result.update({f'echo_{figure}': echo[figure] for figure in ('p50_us', 'p99_us')})
-            thirds.append(result)
-        return sorted(thirds, key=lambda result: result['p50_us'] / result['echo_p50_us'])[1]
+            results.append(result)
+        results.sort(key=lambda result: result['p50_us'] / result['echo_p50_us'])
+        return results[self.parts // 2]
 
 
 class Scroll(Workload):
@@ -248,6 +296,10 @@ class Start(Workload):
 class Photon(Workload):
     unit = 'key'
 
+    def __init__(self, name, count, short_count, surroundings=contextlib.nullcontext):
+        super().__init__(name, count, short_count)
+        self.surroundings = surroundings
+
     def run(self, way, count):
         d = way.desktop
         way.start([CLIENT, 'keys', '--size', '640x480', '--count', '1'])
@@ -255,11 +307,13 @@ class Photon(Workload):
         d.wait('--windows', '1')
         window = d.windows()[0]
         d.input.click(window.x + 5, window.y + 5)
-        meter = Meter(way.groups())
-        figures = json.loads(subprocess.run(
-            [PHOTON, str(window.x + 320), str(window.y + 240), str(count)], env=d.env, text=True,
-            stdout=subprocess.PIPE, check=True, timeout=2 * LIMIT_S).stdout)
-        result = meter.stop(count)
+        groups = way.groups()
+        with self.surroundings([pid for pids in groups.values() for pid in pids]):
+            meter = Meter(groups)
+            figures = json.loads(subprocess.run(
+                [PHOTON, str(window.x + 320), str(window.y + 240), str(count)], env=d.env,
+                text=True, stdout=subprocess.PIPE, check=True, timeout=2 * LIMIT_S).stdout)
+            result = meter.stop(count)
         way.stop()
         d.wait_gone(0)
         result.update(figures)
@@ -274,7 +328,9 @@ FAST = [
     Load('256x256 of 3840x2160', ['frames', '--size', '3840x2160', '--damage', '256x256'], 600, 10),
     Load('ten windows 400x300', ['frames', '--size', '400x300', '--windows', '10'], 2000, 20),
     Load('buffer per frame 1600x900', ['frames', '--size', '1600x900', '--buffer-per-frame'], 300, 5),
-    RoundTrips('round trips', ['roundtrips'], 10000, 100, 'round trip'),
+    RoundTrips('round trips', 10000, 100),
+    RoundTrips('round trips, one CPU', 10000, 100, OneCpu),
+    RoundTrips('round trips, busy machine', 500, 10, BusyMachine),
     Load('small requests', ['storm'], 1000000, 10000, 'request'),
 ]
 
@@ -282,6 +338,7 @@ FAST = [
 SMALL = [
     Clipboard('clipboard of 100 MiB', 100, 1),
     Photon('input to photon', 200, 3),
+    Photon('input to photon, busy machine', 200, 3, BusyMachine),
     Start('start to first frame', [CLIENT, 'start', '--count', '1', '--size', '640x480'], 20, 1),
     Start('start of foot', ['foot', '--config=/dev/null'], 5, 1),
 ]
