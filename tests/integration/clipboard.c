@@ -3,6 +3,7 @@
  * isthmus-test-clipboard source BYTES | sink: an application that owns the clipboard, with BYTES
  * of it (0: without end), and takes it by a key or button; or one that asks for it when it gets
  * it, and reads as the lines of its input say: "read" to the end, "hold" nothing, "die" a part.
+ * "close" ends what it asked for last.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -215,6 +216,12 @@ static bool handle_command(void) {
 	char line[32];
 	if (fgets(line, sizeof(line), stdin) == NULL) {
 		return false;
+	}
+	if (strcmp(line, "close\n") == 0 && sink_fd >= 0) {
+		close(sink_fd);
+		sink_fd = -1;
+		say("closed", moved);
+		return true;
 	}
 	hold = strcmp(line, "hold\n") == 0;
 	die = strcmp(line, "die\n") == 0;

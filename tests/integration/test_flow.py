@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Large, endless and abandoned clipboard transfers: bounded memory, nobody delayed, nothing left."""
+import signal
+
 import desktop
 from desktop import BUILD, VMS, Case, Desktop, anonymous_kib, fd_count
 from protocol_client import Client
@@ -8,6 +10,9 @@ CLIPBOARD = f'{BUILD}/tests/integration/isthmus-test-clipboard'
 GIB = 1 << 30
 # What queues and windows may hold on the way, in each process.
 SLACK_KIB = 16 * 1024
+
+# More than all queues together: most of it went through.
+ENDLESS_BYTES = 4 << 20
 
 # Many times what a frame takes; a queue of a gibibyte would be seconds.
 LATEST_FRAME_US = 500_000
@@ -48,42 +53,83 @@ class Flow(Case):
 
     def until_counts(self, expected):
         self.desktop.until(f'no more descriptors than {expected}', lambda: all(
-            count <= expected[name] for name, count in self.counts().items()))
+            self.counts()[name] <= count for name, count in expected.items()))
 
-    def test_a_gibibyte_takes_little_memory_and_delays_no_frame(self):
-        source, sink = self.pair(GIB)
-        before = self.counts()
-        memory = {name: anonymous_kib(pid) for name, pid in self.pids().items()}
-        sink.write('read')
-        source.expect('sending')
+    def memory(self):
+        return {name: anonymous_kib(pid) for name, pid in self.pids().items()}
+
+    def check_memory(self, before):
+        grown = {name: kib - before[name] for name, kib in self.memory().items()}
+        self.assertTrue(all(kib < SLACK_KIB for kib in grown.values()), grown)
+
+    def check_frames(self):
+        """All frames of another application, while something goes on."""
         with Client(self.desktop, 'work', 'clock') as frames:
-            # All of its frames while the transfer goes on.
             frames.expect('presented all')
             waits_us = [-int(line.split()[1]) for line in frames.lines
                         if line.startswith('presented') and 'all' not in line]
             self.assertLess(max(waits_us), LATEST_FRAME_US)
-            grown = {name: anonymous_kib(pid) - memory[name] for name, pid in self.pids().items()}
-        self.assertTrue(all(kib < SLACK_KIB for kib in grown.values()), grown)
+
+    def test_a_gibibyte_takes_little_memory_and_delays_no_frame(self):
+        source, sink = self.pair(GIB)
+        before, memory = self.counts(), self.memory()
+        sink.write('read')
+        source.expect('sending')
+        self.check_frames()
+        self.check_memory(memory)
         self.assertEqual(int(sink.expect('received')), GIB)
         self.assertEqual(int(source.expect('sent')), GIB)
-        grown = {name: anonymous_kib(pid) - memory[name] for name, pid in self.pids().items()}
-        self.assertTrue(all(kib < SLACK_KIB for kib in grown.values()), grown)
+        self.check_memory(memory)
         self.until_counts(before)
+
+    def test_a_writer_that_never_ends_is_ended_by_its_reader(self):
+        source, sink = self.pair(0)
+        before, memory = self.counts(), self.memory()
+        for _ in range(2):
+            source.lines.clear()
+            sink.lines.clear()
+            sink.write('read')
+            source.expect('sending')
+            self.check_frames()
+            self.check_memory(memory)
+            sink.write('close')
+            received = int(sink.expect('closed'))
+            written = int(source.expect('refused'))
+            # What was under way, in queues and pipes, is all that is lost.
+            self.assertGreater(received, ENDLESS_BYTES)
+            self.assertLess(written - received, SLACK_KIB * 1024)
+            self.until_counts(before)
+            self.check_memory(memory)
 
     def test_a_reader_that_never_reads_stalls_its_own_transfer_alone(self):
         source, sink = self.pair(0)
-        before = self.counts()
-        memory = {name: anonymous_kib(pid) for name, pid in self.pids().items()}
-        sink.write('hold')
-        source.expect('sending')
-        with Client(self.desktop, 'work', 'clock') as frames:
-            frames.expect('presented all')
-        grown = {name: anonymous_kib(pid) - memory[name] for name, pid in self.pids().items()}
-        self.assertTrue(all(kib < SLACK_KIB for kib in grown.values()), grown)
-        # It gives up: the writer is told, at last.
-        sink.kill()
-        source.expect('refused')
-        self.until_counts(before)
+        before, memory = self.counts(), self.memory()
+        for end in (lambda: sink.write('close'), sink.kill):
+            source.lines.clear()
+            sink.write('hold')
+            source.expect('sending')
+            self.check_frames()
+            self.check_memory(memory)
+            # It gives up: the writer is told, at last.
+            end()
+            self.assertLess(int(source.expect('refused')), SLACK_KIB * 1024)
+            self.until_counts(before)
+            self.check_memory(memory)
+
+    def test_a_vm_that_goes_in_the_middle_leaves_nothing_in_the_gui_vm(self):
+        d = self.desktop
+        d.input.move(1, 1)  # it is a program of the GUI VM, too
+        idle = {name: fd_count(pid) for name, pid in self.pids().items() if name != 'proxy'}
+        for line in ('read', 'hold'):
+            source, sink = self.pair(0)
+            sink.write(line)
+            source.expect('sending')
+            d.stop_proxy('work', signal.SIGKILL)
+            d.wait_gone(0)
+            source.kill()
+            sink.kill()
+            d.start_proxy('work')
+            self.until_counts(idle)
 
     def test_an_application_that_dies_while_it_reads_leaves_nothing(self):
         source, sink = self.pair(0)
