@@ -108,7 +108,6 @@ static void tablet_handle_proximity(struct wl_listener *listener, void *data) {
 	if (!tool_point(tool, tablet, &hit)) {
 		cursor_motion(server, event->time_msec);
 	}
-	tablet_pads_enter(tablet, hit.surface);
 }
 
 static void tool_send_axes(struct tool *tool, const struct wlr_tablet_tool_axis_event *event) {
@@ -252,6 +251,12 @@ void tablet_add(struct server *server, struct wlr_input_device *device) {
 	tablet_listen(&tablet->tip, tablet_handle_tip, &tablet->device->events.tip);
 	tablet_listen(&tablet->button, tablet_handle_button, &tablet->device->events.button);
 	tablet_listen(&tablet->destroy, tablet_handle_destroy, &device->events.destroy);
+	tablet_pads_adopt(tablet);
+}
+
+static void tablets_handle_keyboard_focus(struct wl_listener *listener, void *data) {
+	struct tablets *tablets = wl_container_of(listener, tablets, keyboard_focus);
+	tablet_pads_follow(tablets);
 }
 
 struct tablets *tablets_create(struct server *server) {
@@ -268,6 +273,8 @@ struct tablets *tablets_create(struct server *server) {
 		free(tablets);
 		return NULL;
 	}
+	tablet_listen(&tablets->keyboard_focus, tablets_handle_keyboard_focus,
+			&server->wlr_seat->keyboard_state.events.focus_change);
 	return tablets;
 }
 
@@ -275,6 +282,7 @@ void tablets_destroy(struct tablets *tablets) {
 	if (tablets == NULL) {
 		return;
 	}
+	wl_list_remove(&tablets->keyboard_focus.link);
 	/* The devices themselves go with the backend. */
 	tablet_pads_destroy(tablets);
 	struct tablet *tablet, *next_tablet;

@@ -8,7 +8,8 @@ struct wlr_input_device;
 
 /*
  * Drawing tablets, tools and pads (tablet v2). A tool points and focuses as the pointer does; over
- * a frame, and over surfaces that do not know tablets, it plays the pointer.
+ * a frame, and over surfaces that do not know tablets, it plays the pointer. Pads go with the
+ * keyboard's focus.
  */
 struct tablets *tablets_create(struct server *server);
 /* After all clients are gone. NULL is legal. */

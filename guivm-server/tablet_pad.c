@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 #include <wlr/types/wlr_compositor.h>
+#include <wlr/types/wlr_seat.h>
 #include <wlr/types/wlr_tablet_pad.h>
 #include <wlr/types/wlr_tablet_tool.h>
 #include <wlr/types/wlr_tablet_v2.h>
@@ -21,12 +22,16 @@ struct pad {
 	struct wl_listener button, ring, strip, attach, destroy, surface_destroy;
 };
 
+static void pad_forget_surface(struct pad *pad) {
+	wl_list_remove(&pad->surface_destroy.link);
+	wl_list_init(&pad->surface_destroy.link);
+	pad->surface = NULL;
+}
+
 static void pad_leave(struct pad *pad) {
 	if (pad->surface != NULL) {
 		wlr_tablet_v2_tablet_pad_notify_leave(pad->v2, pad->surface);
-		wl_list_remove(&pad->surface_destroy.link);
-		wl_list_init(&pad->surface_destroy.link);
-		pad->surface = NULL;
+		pad_forget_surface(pad);
 	}
 }
 
@@ -35,23 +40,43 @@ static void pad_handle_surface_destroy(struct wl_listener *listener, void *data)
 	pad_leave(pad);
 }
 
-static void pad_enter(struct pad *pad, struct wlr_surface *surface) {
+/* It is where the keyboard is, if there they know it. */
+static void pad_follow(struct pad *pad) {
+	struct wlr_surface *surface =
+			pad->tablets->server->wlr_seat->keyboard_state.focused_surface;
 	if (surface == pad->surface) {
 		return;
 	}
 	pad_leave(pad);
-	if (surface != NULL && wlr_surface_accepts_tablet_v2(surface, pad->tablet->v2)) {
+	if (pad->tablet != NULL && surface != NULL &&
+			wlr_surface_accepts_tablet_v2(surface, pad->tablet->v2)) {
 		pad->surface = surface;
 		wl_signal_add(&surface->events.destroy, &pad->surface_destroy);
 		wlr_tablet_v2_tablet_pad_notify_enter(pad->v2, pad->tablet->v2, surface);
 	}
 }
 
-void tablet_pads_enter(struct tablet *tablet, struct wlr_surface *surface) {
+/* NULL: none. */
+static void pad_set_tablet(struct pad *pad, struct tablet *tablet) {
+	if (pad->tablet != tablet) {
+		pad_leave(pad);
+		pad->tablet = tablet;
+		pad_follow(pad);
+	}
+}
+
+void tablet_pads_follow(struct tablets *tablets) {
+	struct pad *pad;
+	wl_list_for_each(pad, &tablets->pads, link) {
+		pad_follow(pad);
+	}
+}
+
+void tablet_pads_adopt(struct tablet *tablet) {
 	struct pad *pad;
 	wl_list_for_each(pad, &tablet->tablets->pads, link) {
-		if (pad->tablet == tablet) {
-			pad_enter(pad, surface);
+		if (pad->tablet == NULL) {
+			pad_set_tablet(pad, tablet);
 		}
 	}
 }
@@ -60,16 +85,23 @@ void tablet_pads_forget(struct tablet *tablet) {
 	struct pad *pad;
 	wl_list_for_each(pad, &tablet->tablets->pads, link) {
 		if (pad->tablet == tablet) {
-			pad_leave(pad);
-			pad->tablet = NULL;
+			pad_set_tablet(pad, NULL);
 		}
 	}
+}
+
+/* The user does something with it. False: for nobody, though wlroots remembers the last one. */
+static bool pad_is_used(struct pad *pad) {
+	idle_notify_activity(pad->tablets->server);
+	return pad->surface != NULL;
 }
 
 static void pad_handle_button(struct wl_listener *listener, void *data) {
 	struct pad *pad = wl_container_of(listener, pad, button);
 	const struct wlr_tablet_pad_button_event *event = data;
-	idle_notify_activity(pad->tablets->server);
+	if (!pad_is_used(pad)) {
+		return;
+	}
 	wlr_tablet_v2_tablet_pad_notify_mode(pad->v2, event->group, event->mode, event->time_msec);
 	wlr_tablet_v2_tablet_pad_notify_button(pad->v2, event->button, event->time_msec,
 			event->state == WLR_BUTTON_PRESSED
@@ -80,7 +112,9 @@ static void pad_handle_button(struct wl_listener *listener, void *data) {
 static void pad_handle_ring(struct wl_listener *listener, void *data) {
 	struct pad *pad = wl_container_of(listener, pad, ring);
 	const struct wlr_tablet_pad_ring_event *event = data;
-	idle_notify_activity(pad->tablets->server);
+	if (!pad_is_used(pad)) {
+		return;
+	}
 	wlr_tablet_v2_tablet_pad_notify_ring(pad->v2, event->ring, event->position,
 			event->source == WLR_TABLET_PAD_RING_SOURCE_FINGER, event->time_msec);
 }
@@ -88,7 +122,9 @@ static void pad_handle_ring(struct wl_listener *listener, void *data) {
 static void pad_handle_strip(struct wl_listener *listener, void *data) {
 	struct pad *pad = wl_container_of(listener, pad, strip);
 	const struct wlr_tablet_pad_strip_event *event = data;
-	idle_notify_activity(pad->tablets->server);
+	if (!pad_is_used(pad)) {
+		return;
+	}
 	wlr_tablet_v2_tablet_pad_notify_strip(pad->v2, event->strip, event->position,
 			event->source == WLR_TABLET_PAD_STRIP_SOURCE_FINGER, event->time_msec);
 }
@@ -99,13 +135,13 @@ static void pad_handle_attach(struct wl_listener *listener, void *data) {
 	const struct wlr_tablet_tool *wlr_tool = data;
 	const struct tool *tool = wlr_tool->data;
 	if (tool != NULL && tool->tablet != NULL) {
-		pad->tablet = tool->tablet;
+		pad_set_tablet(pad, tool->tablet);
 	}
 }
 
 static void pad_handle_destroy(struct wl_listener *listener, void *data) {
 	struct pad *pad = wl_container_of(listener, pad, destroy);
-	pad_leave(pad);
+	pad_forget_surface(pad); // without a word: v2 went first
 	wl_list_remove(&pad->link);
 	wl_list_remove(&pad->button.link);
 	wl_list_remove(&pad->ring.link);
@@ -136,12 +172,13 @@ void tablet_add_pad(struct server *server, struct wlr_input_device *device) {
 		return;
 	}
 	wl_list_insert(&tablets->pads, &pad->link);
-	/* Where there is one tablet it is that one's; attach_tablet says so for others. */
-	if (!wl_list_empty(&tablets->list)) {
-		pad->tablet = wl_container_of(tablets->list.next, pad->tablet, link);
-	}
 	wl_list_init(&pad->surface_destroy.link);
 	pad->surface_destroy.notify = pad_handle_surface_destroy;
+	/* Where there is one tablet it is that one's; attach_tablet says so for others. */
+	if (!wl_list_empty(&tablets->list)) {
+		struct tablet *tablet = wl_container_of(tablets->list.next, tablet, link);
+		pad_set_tablet(pad, tablet);
+	}
 	tablet_listen(&pad->button, pad_handle_button, &pad->device->events.button);
 	tablet_listen(&pad->ring, pad_handle_ring, &pad->device->events.ring);
 	tablet_listen(&pad->strip, pad_handle_strip, &pad->device->events.strip);

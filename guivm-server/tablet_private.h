@@ -20,6 +20,7 @@ struct tablets {
 	struct wl_list list; // tablet.link
 	struct wl_list pads; // pad.link
 	struct wl_list tools; // tool.link
+	struct wl_listener keyboard_focus;
 };
 
 struct tablet {
@@ -45,8 +46,10 @@ struct tool {
 void tablet_listen(
 		struct wl_listener *listener, wl_notify_func_t notify, struct wl_signal *signal);
 
-/* Pads of this tablet are the surface's, if it takes them. NULL: nobody's. */
-void tablet_pads_enter(struct tablet *tablet, struct wlr_surface *surface);
+/* The keyboard has another focus, and pads follow it: what they do is much the same as keys. */
+void tablet_pads_follow(struct tablets *tablets);
+/* A tablet is there: pads of none are its own. */
+void tablet_pads_adopt(struct tablet *tablet);
 void tablet_pads_forget(struct tablet *tablet);
 /* All of them, at the end. */
 void tablet_pads_destroy(struct tablets *tablets);

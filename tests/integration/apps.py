@@ -38,19 +38,20 @@ def first_difference(one, other):
     return low
 
 
-def changed_box(before, after):
-    """(x, y, width, height) around all pixels that differ; None: there are none."""
+def changed_box(before, after, within=None):
+    """(x, y, width, height) around all pixels that differ, of the whole or within a box; None: there are none."""
     assert (before.width, before.height) == (after.width, after.height)
-    left, top, right, bottom = before.width, None, 0, 0
-    for y in range(before.height):
-        one = before.data[y * before.stride:y * before.stride + before.width * 4]
-        other = after.data[y * after.stride:y * after.stride + after.width * 4]
+    x, y, width, height = within or (0, 0, before.width, before.height)
+    left, top, right, bottom = x + width, None, 0, 0
+    for row in range(y, y + height):
+        start = row * before.stride + x * 4
+        one, other = before.data[start:start + width * 4], after.data[start:start + width * 4]
         if one == other:
             continue
-        top = y if top is None else top
-        bottom = y + 1
-        left = min(left, first_difference(one, other) // 4)
-        right = max(right, before.width - first_difference(one[::-1], other[::-1]) // 4)
+        top = row if top is None else top
+        bottom = row + 1
+        left = min(left, x + first_difference(one, other) // 4)
+        right = max(right, x + width - first_difference(one[::-1], other[::-1]) // 4)
     return None if top is None else (left, top, right - left, bottom - top)
 
 

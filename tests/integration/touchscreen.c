@@ -9,7 +9,7 @@
  *     up ID
  *     cancel ID
  *
- * Every line is answered with "ok".
+ * Other lines are about a drawing tablet: tablet.h. Every line is answered with "ok".
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +20,7 @@
 #include <wlr/interfaces/wlr_touch.h>
 
 #include "guivm-server/server.h"
+#include "tests/integration/tablet.h"
 
 #define MILLIONTHS 1000000.0
 
@@ -57,9 +58,12 @@ static void touch_cancel(int id) {
 	});
 }
 
-static void run_line(const char *line) {
+static void run_line(struct server *server, const char *line) {
 	int id;
 	double x, y;
+	if (tablet_run_line(server->backend, line)) {
+		return;
+	}
 	if (sscanf(line, "down %d %lf %lf", &id, &x, &y) == 3) {
 		touch_down(id, x / MILLIONTHS, y / MILLIONTHS);
 	} else if (sscanf(line, "motion %d %lf %lf", &id, &x, &y) == 3) {
@@ -82,7 +86,7 @@ static int handle_socket(int fd, uint32_t mask, void *data) {
 		return 0;
 	}
 	line[size] = '\0';
-	run_line(line);
+	run_line(data, line);
 	return send(fd, "ok\n", 3, MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
@@ -100,7 +104,7 @@ bool __wrap_server_start(struct server *server) {
 	wlr_touch_init(&touch, &touch_impl, touch_impl.name);
 	wl_signal_emit_mutable(&server->backend->events.new_input, &touch.base);
 	source = wl_event_loop_add_fd(server->loop, (int)strtol(number, NULL, 10),
-			WL_EVENT_READABLE, handle_socket, NULL);
+			WL_EVENT_READABLE, handle_socket, server);
 	return source != NULL;
 }
 
@@ -111,5 +115,6 @@ void __wrap_server_finish(struct server *server) {
 	if (touch.impl != NULL) {
 		wlr_touch_finish(&touch);
 	}
+	tablet_unplug_all();
 	__real_server_finish(server);
 }

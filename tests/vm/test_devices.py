@@ -19,7 +19,8 @@ import desktop
 
 COLOR = '#b3261e'
 GREEN = (0x20, 0xa0, 0x40)  # of isthmus-test-dmabuf
-PROGRAMS = [f'{machines.BUILD}/tests/vm/isthmus-test-{name}' for name in ('dmabuf', 'devices', 'evdev')]
+PROGRAMS = [f'{machines.BUILD}/tests/{path}' for path in (
+    'integration/isthmus-test-devices', 'vm/isthmus-test-dmabuf', 'vm/isthmus-test-evdev')]
 DROP_IN = '/run/systemd/system/guivm-server.service.d'
 
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * isthmus-test-devices: an application that says in lines what tablets and touchpads do over its
- * window, until it is killed.
+ * isthmus-test-devices: an application that says in lines what tablets, their pads and touchpads do
+ * over its window, until it is killed.
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -119,6 +119,137 @@ static const struct zwp_tablet_v2_listener tablet_listener = {
 	.bustype = IGNORE,
 };
 
+static void ring_handle_angle(
+		void *data, struct zwp_tablet_pad_ring_v2 *ring, wl_fixed_t degrees) {
+	say("ring at %d", wl_fixed_to_int(degrees));
+}
+
+static void ring_handle_source(
+		void *data, struct zwp_tablet_pad_ring_v2 *ring, uint32_t source) {
+	say("ring by %s", source == ZWP_TABLET_PAD_RING_V2_SOURCE_FINGER ? "finger" : "other");
+}
+
+static void ring_handle_stop(void *data, struct zwp_tablet_pad_ring_v2 *ring) {
+	say("ring stops");
+}
+
+static void ring_handle_frame(
+		void *data, struct zwp_tablet_pad_ring_v2 *ring, uint32_t time_ms) {
+	say("ring frame");
+}
+
+static const struct zwp_tablet_pad_ring_v2_listener ring_listener = {
+	ring_handle_source, ring_handle_angle, ring_handle_stop, ring_handle_frame};
+
+static void strip_handle_source(
+		void *data, struct zwp_tablet_pad_strip_v2 *strip, uint32_t source) {
+	say("strip by %s", source == ZWP_TABLET_PAD_STRIP_V2_SOURCE_FINGER ? "finger" : "other");
+}
+
+static void strip_handle_position(
+		void *data, struct zwp_tablet_pad_strip_v2 *strip, uint32_t position) {
+	say("strip at %u", position);
+}
+
+static void strip_handle_stop(void *data, struct zwp_tablet_pad_strip_v2 *strip) {
+	say("strip stops");
+}
+
+static void strip_handle_frame(
+		void *data, struct zwp_tablet_pad_strip_v2 *strip, uint32_t time_ms) {
+	say("strip frame");
+}
+
+static const struct zwp_tablet_pad_strip_v2_listener strip_listener = {
+	strip_handle_source, strip_handle_position, strip_handle_stop, strip_handle_frame};
+
+static void group_handle_buttons(
+		void *data, struct zwp_tablet_pad_group_v2 *group, struct wl_array *buttons) {
+	say("group has %zu buttons", buttons->size / sizeof(uint32_t));
+}
+
+static void group_handle_ring(void *data, struct zwp_tablet_pad_group_v2 *group,
+		struct zwp_tablet_pad_ring_v2 *ring) {
+	say("group has a ring");
+	zwp_tablet_pad_ring_v2_add_listener(ring, &ring_listener, NULL);
+	zwp_tablet_pad_ring_v2_set_feedback(ring, "turns", 0);
+}
+
+static void group_handle_strip(void *data, struct zwp_tablet_pad_group_v2 *group,
+		struct zwp_tablet_pad_strip_v2 *strip) {
+	say("group has a strip");
+	zwp_tablet_pad_strip_v2_add_listener(strip, &strip_listener, NULL);
+	zwp_tablet_pad_strip_v2_set_feedback(strip, "slides", 0);
+}
+
+static void group_handle_modes(
+		void *data, struct zwp_tablet_pad_group_v2 *group, uint32_t modes) {
+	say("group has %u modes", modes);
+}
+
+static void group_handle_done(void *data, struct zwp_tablet_pad_group_v2 *group) {
+	say("group done");
+}
+
+static void group_handle_mode_switch(void *data, struct zwp_tablet_pad_group_v2 *group,
+		uint32_t time_ms, uint32_t serial, uint32_t mode) {
+	say("mode %u", mode);
+}
+
+static const struct zwp_tablet_pad_group_v2_listener group_listener = {
+	.buttons = group_handle_buttons,
+	.ring = group_handle_ring,
+	.strip = group_handle_strip,
+	.modes = group_handle_modes,
+	.done = group_handle_done,
+	.mode_switch = group_handle_mode_switch,
+	.dial = IGNORE,
+};
+
+static void pad_handle_group(void *data, struct zwp_tablet_pad_v2 *pad,
+		struct zwp_tablet_pad_group_v2 *group) {
+	zwp_tablet_pad_group_v2_add_listener(group, &group_listener, NULL);
+}
+
+static void pad_handle_buttons(void *data, struct zwp_tablet_pad_v2 *pad, uint32_t buttons) {
+	say("pad has %u buttons", buttons);
+}
+
+static void pad_handle_done(void *data, struct zwp_tablet_pad_v2 *pad) {
+	say("pad done");
+}
+
+static void pad_handle_button(void *data, struct zwp_tablet_pad_v2 *pad, uint32_t time_ms,
+		uint32_t button, uint32_t state) {
+	say("pad button %u %u", button, state);
+}
+
+static void pad_handle_enter(void *data, struct zwp_tablet_pad_v2 *pad, uint32_t serial,
+		struct zwp_tablet_v2 *tablet, struct wl_surface *surface) {
+	zwp_tablet_pad_v2_set_feedback(pad, 0, "stamps", serial);
+	say("pad enters");
+}
+
+static void pad_handle_leave(void *data, struct zwp_tablet_pad_v2 *pad, uint32_t serial,
+		struct wl_surface *surface) {
+	say("pad leaves");
+}
+
+static void pad_handle_removed(void *data, struct zwp_tablet_pad_v2 *pad) {
+	say("pad removed");
+}
+
+static const struct zwp_tablet_pad_v2_listener pad_listener = {
+	.group = pad_handle_group,
+	.path = IGNORE,
+	.buttons = pad_handle_buttons,
+	.done = pad_handle_done,
+	.button = pad_handle_button,
+	.enter = pad_handle_enter,
+	.leave = pad_handle_leave,
+	.removed = pad_handle_removed,
+};
+
 static void seat_handle_tablet(
 		void *data, struct zwp_tablet_seat_v2 *tablet_seat, struct zwp_tablet_v2 *tablet) {
 	zwp_tablet_v2_add_listener(tablet, &tablet_listener, NULL);
@@ -129,10 +260,15 @@ static void seat_handle_tool(void *data, struct zwp_tablet_seat_v2 *tablet_seat,
 	zwp_tablet_tool_v2_add_listener(tool, &tool_listener, NULL);
 }
 
+static void seat_handle_pad(
+		void *data, struct zwp_tablet_seat_v2 *tablet_seat, struct zwp_tablet_pad_v2 *pad) {
+	zwp_tablet_pad_v2_add_listener(pad, &pad_listener, NULL);
+}
+
 static const struct zwp_tablet_seat_v2_listener tablet_seat_listener = {
 	.tablet_added = seat_handle_tablet,
 	.tool_added = seat_handle_tool,
-	.pad_added = IGNORE,
+	.pad_added = seat_handle_pad,
 };
 
 static void swipe_handle_begin(void *data, struct zwp_pointer_gesture_swipe_v1 *swipe,
@@ -267,6 +403,7 @@ int main(void) {
 	xdg_surface_add_listener(xdg_surface, &xdg_surface_listener, surface);
 	xdg_toplevel_add_listener(xdg_surface_get_toplevel(xdg_surface), &toplevel_listener, NULL);
 	wl_surface_commit(surface);
+	say("ready");
 	while (wl_display_dispatch(display) >= 0) {
 	}
 	return 1;
