@@ -37,6 +37,7 @@
 #include "guivm-server/layer.h"
 #include "guivm-server/output.h"
 #include "guivm-server/output_manager.h"
+#include "guivm-server/piles.h"
 #include "guivm-server/process.h"
 #include "guivm-server/release.h"
 #include "guivm-server/seat.h"
@@ -281,7 +282,8 @@ bool server_init(struct server *server, const struct server_options *options) {
 		goto error;
 	}
 	server->releases = releases_create(server);
-	if (server->releases == NULL) {
+	server->piles = piles_create(server);
+	if (server->releases == NULL || server->piles == NULL) {
 		log_error("out of memory");
 		goto error;
 	}
@@ -314,6 +316,7 @@ void server_stop(struct server *server) {
 static void server_finish_modules(struct server *server) {
 	output_manager_destroy(server->output_manager);
 	releases_destroy(server->releases);
+	piles_destroy(server->piles);
 	layers_destroy(server);
 	bell_destroy(server->bell);
 	activation_destroy(server->activation);

@@ -20,6 +20,7 @@ struct gestures;
 struct idle;
 struct ime;
 struct inhibit;
+struct piles;
 struct releases;
 struct seat;
 struct selection;
@@ -92,6 +93,7 @@ struct server {
 	struct carry *carry; // text from one VM to another
 	struct control *control;
 	struct releases *releases;
+	struct piles *piles;
 	struct output_manager *output_manager; // NULL: without, outputs keep their modes
 
 	struct wl_event_source *signals[2];
