@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/notify.h"
 #include "guivm-server/process.h"
+#include "guivm-server/serials.h"
 #include "guivm-server/server.h"
 #include "vmset/vmset.h"
 
@@ -174,6 +175,10 @@ int main(int argc, char *argv[]) {
 	log_init("guivm-server", NULL);
 	wlr_log_init(WLR_INFO, log_wlroots);
 	signal(SIGPIPE, SIG_IGN);
+	if (!serials_init()) {
+		log_error("libwayland and wlroots have to be shared libraries");
+		return EXIT_FAILURE;
+	}
 
 	struct vmset *vmset;
 	if (!load_vmset(&options, &vmset)) {

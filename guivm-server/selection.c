@@ -11,6 +11,10 @@
 #include "common/log.h"
 #include "guivm-server/vm.h"
 
+// Of the serials before the present one, that are told apart; a quarter, 37 minutes (serials.c).
+#define OLD_SERIALS (UINT32_MAX / 4)
+#define AGE_MS (10 * 60 * 1000)
+
 /*
  * What one domain has copied. The sources are its clients'; the seat only ever sees stand-ins for
  * them.
@@ -29,6 +33,7 @@ struct selection {
 	struct wlr_seat *seat; // NULL once it is gone
 	struct wl_list domains; // domain.link
 	struct domain *current; // whose stand-ins the seat has
+	struct wl_event_source *age_timer;
 	struct wl_listener request_clipboard, request_primary, focus_change, seat_destroy,
 			vm_remove;
 };
@@ -113,8 +118,17 @@ static const struct wlr_primary_selection_source_impl primary_impl = {
 		.destroy = primary_handle_destroy,
 };
 
+/* wlroots takes a serial of more than half of all before the last selection's for an older one. */
+static void serial_age(uint32_t *serial, uint32_t now) {
+	if (now - *serial > OLD_SERIALS) {
+		*serial = now - OLD_SERIALS;
+	}
+}
+
 /* What the domain has copied, or nothing, becomes the seat's. */
 static void domain_offer_clipboard(struct domain *domain) {
+	serial_age(&domain->clipboard_serial,
+			wl_display_get_serial(domain->selection->seat->display));
 	struct clipboard_stand_in *stand_in = NULL;
 	if (domain->clipboard != NULL) {
 		stand_in = calloc(1, sizeof(*stand_in));
@@ -131,6 +145,8 @@ static void domain_offer_clipboard(struct domain *domain) {
 }
 
 static void domain_offer_primary(struct domain *domain) {
+	serial_age(&domain->primary_serial,
+			wl_display_get_serial(domain->selection->seat->display));
 	struct primary_stand_in *stand_in = NULL;
 	if (domain->primary != NULL) {
 		stand_in = calloc(1, sizeof(*stand_in));
@@ -368,11 +384,40 @@ static void selection_handle_vm_remove(struct wl_listener *listener, void *data)
 	}
 }
 
+void selection_age(struct selection *selection, uint32_t now) {
+	struct domain *domain;
+	wl_list_for_each (domain, &selection->domains, link) {
+		serial_age(&domain->clipboard_serial, now);
+		serial_age(&domain->primary_serial, now);
+	}
+	serial_age(&selection->seat->selection_serial, now);
+	serial_age(&selection->seat->primary_selection_serial, now);
+}
+
+static int selection_handle_age_timer(void *data) {
+	struct selection *selection = data;
+	struct wlr_seat *seat = selection->seat;
+	if (seat == NULL) {
+		return 0;
+	}
+	selection_age(selection, wl_display_get_serial(seat->display));
+	wl_event_source_timer_update(selection->age_timer, AGE_MS);
+	return 0;
+}
+
 struct selection *selection_create(struct wlr_seat *seat, struct vms *vms) {
 	struct selection *selection = calloc(1, sizeof(*selection));
 	if (selection == NULL) {
 		return NULL;
 	}
+	struct wl_event_loop *loop = wl_display_get_event_loop(seat->display);
+	selection->age_timer =
+			wl_event_loop_add_timer(loop, selection_handle_age_timer, selection);
+	if (selection->age_timer == NULL) {
+		free(selection);
+		return NULL;
+	}
+	wl_event_source_timer_update(selection->age_timer, AGE_MS);
 	selection->seat = seat;
 	wl_list_init(&selection->domains);
 	selection->request_clipboard.notify = selection_handle_request_clipboard;
@@ -397,6 +442,7 @@ void selection_destroy(struct selection *selection) {
 		domain_destroy(domain);
 	}
 	wl_list_remove(&selection->vm_remove.link);
+	wl_event_source_remove(selection->age_timer);
 	if (selection->seat != NULL) {
 		selection_forget_seat(selection);
 	}

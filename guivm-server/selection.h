@@ -28,6 +28,12 @@ void selection_destroy(struct selection *selection);
 void selection_enter(struct selection *selection, const struct wl_client *client);
 
 /*
+ * To call at least every 30 minutes, as a timer of its own does: what was copied long ago is not to
+ * pass for newer than what is being copied now. now: wl_display_get_serial().
+ */
+void selection_age(struct selection *selection, uint32_t now);
+
+/*
  * For the user's hand alone, carry.h. The best type of text that a VM has copied, valid until the
  * loop's next turn; NULL: none.
  */

@@ -91,3 +91,7 @@ void bench_focus(struct bench *bench, struct wl_client *client) {
 	selection_enter(bench->selection, client);
 	wlr_seat_keyboard_notify_enter(bench->seat, surface, NULL, 0, &modifiers);
 }
+
+uint32_t bench_selection_serial(const struct bench *bench) {
+	return bench->seat->primary_selection_serial;
+}

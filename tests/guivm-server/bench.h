@@ -2,6 +2,8 @@
 #ifndef ISTHMUS_TESTS_GUIVM_SERVER_BENCH_H
 #define ISTHMUS_TESTS_GUIVM_SERVER_BENCH_H
 
+#include <stdint.h>
+
 struct control;
 struct selection;
 struct vms;
@@ -44,5 +46,8 @@ void bench_turn(struct bench *bench);
 
 /* Gives the keyboard to the client's first surface, as the compositor does. */
 void bench_focus(struct bench *bench, struct wl_client *client);
+
+/* Of the primary selection that the seat has. */
+uint32_t bench_selection_serial(const struct bench *bench);
 
 #endif

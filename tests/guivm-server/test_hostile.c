@@ -2,11 +2,13 @@
 #include <linux/input-event-codes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "guivm-server/focus.h"
 #include "guivm-server/popup.h"
 #include "guivm-server/seat.h"
+#include "guivm-server/serials.h"
 #include "guivm-server/server.h"
 #include "guivm-server/view.h"
 #include "tests/guivm-server/desk.h"
@@ -110,6 +112,63 @@ TEST(a_keyboard_made_late_does_not_tell_keys_of_shortcuts) {
 	desk_key(&desk, KEY_LEFTMETA, false);
 	EXPECT_INT((int)ask_late(&work).n_keys, 0);
 	app_disconnect(&work);
+	desk_finish(&desk);
+}
+
+#define MANY_KEYS 500
+#define SERIAL_NS (1 << SERIAL_TICK_SHIFT)
+#define SERIAL_SLACK 16
+
+static int64_t now_ns(void) {
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void note_serial(void *data, struct wl_callback *callback, uint32_t serial) {
+	*(uint32_t *)data = serial;
+}
+
+static const struct wl_callback_listener note_listener = {.done = note_serial};
+
+/* What a client learns of the serials of all, without doing anything that makes one. */
+static uint32_t ask_serial(struct app *app) {
+	uint32_t serial = 0;
+	struct wl_callback *callback = wl_display_sync(app->display);
+	wl_callback_add_listener(callback, &note_listener, &serial);
+	app_roundtrip(app);
+	wl_callback_destroy(callback);
+	return serial;
+}
+
+TEST(serials_do_not_tell_how_many_keys_another_vm_gets) {
+	struct desk desk;
+	struct app work, untrusted;
+	struct app_window first;
+	desk_init(&desk);
+	app_connect(&work, &desk, "work");
+	app_connect(&untrusted, &desk, "untrusted");
+	app_window_create(&first, &work);
+	app_window_show(&first, 300, 200, WHITE);
+	EXPECT(serials_init());
+	uint32_t told = ask_serial(&untrusted);
+	int64_t t0 = now_ns();
+	uint32_t before = wl_display_next_serial(desk.server.display);
+	int64_t t1 = now_ns();
+	for (int i = 0; i < MANY_KEYS; i++) {
+		desk_tap(&desk, KEY_A);
+		desk_turn(&desk);
+	}
+	int64_t t2 = now_ns();
+	uint32_t after = wl_display_next_serial(desk.server.display);
+	int64_t t3 = now_ns();
+	EXPECT(after - before <= (t3 - t0) / SERIAL_NS + SERIAL_SLACK);
+	EXPECT(after - before + SERIAL_SLACK >= (t2 - t1) / SERIAL_NS);
+	// The callback says a time as well, or nothing.
+	uint32_t told_later = ask_serial(&untrusted);
+	EXPECT(told_later == told || told_later - told >= (t3 - t0) / SERIAL_NS);
+	app_disconnect(&work);
+	app_disconnect(&untrusted);
 	desk_finish(&desk);
 }
 

@@ -583,6 +583,22 @@ TEST(a_client_without_focus_cannot_set_the_primary_selection)
 	scene_finish(&s);
 }
 
+TEST(what_was_copied_hours_ago_can_be_replaced)
+{
+	struct scene s;
+	scene_init(&s);
+	app_focus(&s.work);
+	struct zwp_primary_selection_source_v1 *old = app_select(&s.work, s.work.serial);
+	const uint32_t later = UINT32_MAX / 2 + 100; // too late for wlroots
+	for (uint32_t now = 0; now < later; now += UINT32_MAX / 5) {
+		selection_age(s.bench.selection, s.work.serial + now);
+	}
+	selection_age(s.bench.selection, s.work.serial + later);
+	EXPECT(s.work.serial + later - bench_selection_serial(&s.bench) < UINT32_MAX / 2);
+	zwp_primary_selection_source_v1_destroy(old);
+	scene_finish(&s);
+}
+
 TEST(drags_stay_in_their_domain)
 {
 	struct scene s;
