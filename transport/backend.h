@@ -100,6 +100,9 @@ struct pages_impl {
 	/* With TRANSPORT_HANDOVER only. */
 	struct pages_region *(*pass_fd)(struct pages *pages, int fd);
 	int (*take_fd)(struct pages *pages, const struct pages_ref *untrusted_ref);
+	/* NULL when it never can. */
+	struct pages_region *(*share_memory)(struct pages *pages, int fd, uint64_t offset,
+			size_t size);
 	void (*release)(struct pages_region *region);
 	bool (*map)(struct pages *pages, const struct pages_ref *untrusted_ref, uint64_t min_size,
 			struct pages_mapping *mapping);

@@ -104,6 +104,14 @@ int pages_take_fd(struct pages *pages, const struct pages_ref *untrusted_ref) {
 	return pages->impl->take_fd(pages, untrusted_ref);
 }
 
+struct pages_region *pages_share_memory(struct pages *pages, int fd, uint64_t offset, size_t size) {
+	if (pages->impl->share_memory == NULL) {
+		errno = ENOTSUP;
+		return NULL;
+	}
+	return pages->impl->share_memory(pages, fd, offset, size);
+}
+
 struct pages_ref pages_region_ref(const struct pages_region *region) {
 	return region->ref;
 }

@@ -71,8 +71,8 @@ uint64_t pages_bytes_used(const struct pages *pages);
  */
 struct pages_region *pages_alloc(struct pages *pages, size_t size);
 
-/* The sharer's own mapping, readable and writable (NULL when handed over), and its size in bytes.
- * Borrowed. */
+/* The sharer's own mapping, readable and writable (NULL when it is somebody else's memory), and its
+ * size in bytes. Borrowed. */
 void *pages_region_data(struct pages_region *region);
 size_t pages_region_size(const struct pages_region *region);
 
@@ -92,6 +92,17 @@ struct pages_region *pages_share_fd(struct pages *pages, int fd);
  * EINVAL.
  */
 struct pages_region *pages_pass_fd(struct pages *pages, int fd);
+
+/*
+ * Sharer: shares pages of a file that somebody else made where they lie, to be read by the importer
+ * as those of pages_alloc(). offset and size in bytes, both of whole pages. They count against the
+ * quota and stay in memory until the region is free, whatever happens to the file; fd is borrowed
+ * and may be closed. NULL with errno: ENOTSUP this transport, or this machine's kernel, never can;
+ * EPERM the file is no memfd that is sealed against shrinking and not against writing; EINVAL not
+ * whole pages, or beyond the file's end; ENOSPC, EAGAIN, EPIPE, ENOMEM and what the kernel says.
+ * Copy it instead.
+ */
+struct pages_region *pages_share_memory(struct pages *pages, int fd, uint64_t offset, size_t size);
 
 struct pages_ref pages_region_ref(const struct pages_region *region);
 

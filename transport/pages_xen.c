@@ -15,7 +15,8 @@
 /*
  * A region is pages of gntalloc, given to the GUI VM's domain and to no other, read-only unless
  * asked otherwise. Its reference names the first page of a directory (struct xen_directory), which
- * lies behind the region in the same allocation. The GUI side maps it through the broker, once;
+ * lies behind the region in the same allocation, or by itself where the region is somebody else's
+ * memory (transport/xen_dmabuf.h). The GUI side maps it through the broker, once;
  * from then on nothing is asked of Xen until it is unmapped. Pages that are still mapped when the
  * sharer frees them (the compositor lets go later than the relay, or the relay died) are kept from
  * reuse by the kernel.
@@ -36,7 +37,8 @@ struct xen_region {
 	struct pages_region base;
 	void *mapping;
 	uint64_t index; // of gntalloc
-	uint32_t n_pages; // with the directory
+	uint32_t n_pages; // there, with the directory
+	int dmabuf_fd; // of memory that somebody else made, which gntalloc has not; -1: none
 	uint32_t token;
 	bool released;
 	bool held; // the importer has not let go of it yet
@@ -67,6 +69,9 @@ static bool is_sharer(const struct pages_xen *pages) {
 static void region_unshare(struct pages_xen *pages, struct xen_region *region) {
 	munmap(region->mapping, (size_t)region->n_pages * XEN_PAGE_BYTES);
 	xen_grants_free(xen_of(pages)->gntalloc_fd, region->index, region->n_pages);
+	if (region->dmabuf_fd >= 0) {
+		xen_dmabuf_unshare(&xen_of(pages)->dmabuf, &region->dmabuf_fd);
+	}
 }
 
 static void region_free(struct pages_xen *pages, struct xen_region *region) {
@@ -105,11 +110,15 @@ static void read_acks(struct pages_xen *pages) {
 	}
 }
 
-/* refs: of the region's pages, then of the directory's. */
+static uint32_t count_directories(uint32_t n_pages) {
+	return (n_pages + XEN_DIRECTORY_REFS - 1) / XEN_DIRECTORY_REFS;
+}
+
+/* refs: of the region's pages, then of the directory's, which are the last of the mapping. */
 static void write_directory(struct xen_region *region, const uint32_t *refs, uint32_t n_pages) {
+	uint32_t n_directories = count_directories(n_pages);
 	struct xen_directory *directory = (struct xen_directory *)((uint8_t *)region->mapping +
-			(size_t)n_pages * XEN_PAGE_BYTES);
-	uint32_t n_directories = region->n_pages - n_pages;
+			(size_t)(region->n_pages - n_directories) * XEN_PAGE_BYTES);
 	for (uint32_t i = 0; i < n_directories; i++) {
 		uint32_t first = i * XEN_DIRECTORY_REFS;
 		uint32_t count = n_pages - first < XEN_DIRECTORY_REFS ? n_pages - first
@@ -119,21 +128,50 @@ static void write_directory(struct xen_region *region, const uint32_t *refs, uin
 	}
 }
 
-/* The reference of the directory, or 0 with errno. */
-static uint32_t region_share(struct pages_xen *pages, struct xen_region *region, uint32_t n_pages) {
+/* n_pages of gntalloc, mapped. false with errno. */
+static bool region_take_pages(struct pages_xen *pages, struct xen_region *region, uint32_t n_pages,
+		uint32_t *refs) {
 	struct xen *xen = xen_of(pages);
-	uint32_t first = 0;
-	uint32_t *refs = calloc(region->n_pages, sizeof(*refs));
-	if (refs == NULL || !xen_grants_alloc(xen->gntalloc_fd, xen->domid, xen->writable_grants,
-			region->n_pages, &region->index, refs)) {
-		goto done;
+	if (!xen_grants_alloc(xen->gntalloc_fd, xen->domid, xen->writable_grants, n_pages,
+			&region->index, refs)) {
+		return false;
 	}
-	region->mapping = mmap(NULL, (size_t)region->n_pages * XEN_PAGE_BYTES,
-			PROT_READ | PROT_WRITE, MAP_SHARED, xen->gntalloc_fd,
-			(off_t)region->index);
+	region->n_pages = n_pages;
+	region->mapping = mmap(NULL, (size_t)n_pages * XEN_PAGE_BYTES, PROT_READ | PROT_WRITE,
+			MAP_SHARED, xen->gntalloc_fd, (off_t)region->index);
 	if (region->mapping == MAP_FAILED) {
 		int saved_errno = errno;
-		xen_grants_free(xen->gntalloc_fd, region->index, region->n_pages);
+		xen_grants_free(xen->gntalloc_fd, region->index, n_pages);
+		errno = saved_errno;
+		return false;
+	}
+	return true;
+}
+
+/* What to share: memfd's pages from offset on; -1: new ones. */
+struct source {
+	int memfd;
+	uint64_t offset;
+};
+
+/* The reference of the directory, or 0 with errno. */
+static uint32_t region_share(struct pages_xen *pages, struct xen_region *region,
+		const struct source *source, uint32_t n_pages) {
+	struct xen *xen = xen_of(pages);
+	uint32_t first = 0, n_directories = count_directories(n_pages);
+	uint32_t *refs = calloc(n_pages + n_directories, sizeof(*refs));
+	bool given = source->memfd >= 0;
+	region->dmabuf_fd = -1;
+	if (refs == NULL || (given && !xen_dmabuf_share(&xen->dmabuf, source->memfd,
+				source->offset, n_pages, xen->domid, refs, &region->dmabuf_fd))) {
+		goto done;
+	}
+	if (!region_take_pages(pages, region, n_directories + (given ? 0 : n_pages),
+			refs + (given ? n_pages : 0))) {
+		int saved_errno = errno;
+		if (given) {
+			xen_dmabuf_unshare(&xen->dmabuf, &region->dmabuf_fd);
+		}
 		errno = saved_errno;
 		goto done;
 	}
@@ -144,14 +182,14 @@ done:
 	return first;
 }
 
-static struct xen_region *region_create(struct pages_xen *pages, size_t size) {
+static struct xen_region *region_create(struct pages_xen *pages, const struct source *source,
+		size_t size) {
 	struct xen_region *region = calloc(1, sizeof(*region));
 	if (region == NULL) {
 		return NULL;
 	}
 	uint32_t n_pages = (uint32_t)(size / XEN_PAGE_BYTES);
-	region->n_pages = n_pages + (n_pages + XEN_DIRECTORY_REFS - 1) / XEN_DIRECTORY_REFS;
-	uint32_t directory = region_share(pages, region, n_pages);
+	uint32_t directory = region_share(pages, region, source, n_pages);
 	if (directory == 0) {
 		free(region);
 		return NULL;
@@ -169,14 +207,14 @@ static struct xen_region *region_create(struct pages_xen *pages, size_t size) {
 	memcpy(&region->base.ref, &ref, sizeof(ref));
 	region->base.pages = &pages->base;
 	region->base.size = size;
-	region->base.bytes = region->mapping;
+	region->base.bytes = source->memfd < 0 ? region->mapping : NULL;
 	wl_list_insert(&pages->regions, &region->link);
 	pages->n_regions++;
 	pages->base.bytes_used += size;
 	return region;
 }
 
-static struct pages_region *xen_alloc(struct pages *base, size_t size) {
+static struct pages_region *share(struct pages *base, const struct source *source, size_t size) {
 	struct pages_xen *pages = (struct pages_xen *)base;
 	if (!is_sharer(pages) || pages->lost) {
 		errno = is_sharer(pages) ? EPIPE : ENOTSUP;
@@ -195,8 +233,21 @@ static struct pages_region *xen_alloc(struct pages *base, size_t size) {
 		errno = base->connected ? ENOSPC : EAGAIN;
 		return NULL;
 	}
-	struct xen_region *region = region_create(pages, size);
+	struct xen_region *region = region_create(pages, source, size);
 	return region != NULL ? &region->base : NULL;
+}
+
+static struct pages_region *xen_alloc(struct pages *base, size_t size) {
+	return share(base, &(struct source){.memfd = -1}, size);
+}
+
+static struct pages_region *xen_share_memory(struct pages *base, int fd, uint64_t offset,
+		size_t size) {
+	if (offset % XEN_PAGE_BYTES != 0 || size % XEN_PAGE_BYTES != 0) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return share(base, &(struct source){.memfd = fd, .offset = offset}, size);
 }
 
 static void xen_release(struct pages_region *base) {
@@ -355,6 +406,7 @@ static void xen_destroy(struct pages *base) {
 static const struct pages_impl pages_xen_impl = {
 	.destroy = xen_destroy,
 	.alloc = xen_alloc,
+	.share_memory = xen_share_memory,
 	.release = xen_release,
 	.map = xen_map,
 	.unmap = xen_unmap,

@@ -391,6 +391,7 @@ static struct transport *xen_open_transport(struct wl_event_loop *loop, const ch
 		return NULL;
 	}
 	xen->gntalloc_fd = -1;
+	xen->dmabuf = (struct xen_dmabuf){.udmabuf_fd = -1, .gntdev_fd = -1};
 	xen->base.loop = loop;
 	xen->base.role = role;
 	xen->base.caps = TRANSPORT_PAGES;

@@ -8,6 +8,7 @@
 #include "transport/backend.h"
 #include "transport/ring.h"
 #include "transport/xen_dev.h"
+#include "transport/xen_dmabuf.h"
 
 struct libxenvchan;
 struct wl_event_source;
@@ -100,6 +101,7 @@ struct xen {
 
 	struct xen_store *store; // application side
 	int gntalloc_fd;
+	struct xen_dmabuf dmabuf; // where the kernel can
 	uint16_t domid; // of the GUI VM, once found
 	bool told; // of what keeps it from publishing
 

@@ -20,13 +20,18 @@ static int call_ioctl(int fd, unsigned long request, void *argument) {
 	return ioctl(fd, request, argument);
 }
 
+static int call_open(const char *path) {
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
 int (*xen_ioctl)(int fd, unsigned long request, void *argument) = call_ioctl;
+int (*xen_open_file)(const char *path) = call_open;
 const unsigned long xen_event_notify_request = IOCTL_EVTCHN_NOTIFY;
 
 int xen_open(const char *name, char *error, size_t error_size) {
 	char path[64];
 	snprintf(path, sizeof(path), "/dev/xen/%s", name);
-	int fd = open(path, O_RDWR | O_CLOEXEC);
+	int fd = xen_open_file(path);
 	if (fd < 0 && errno == ENOENT) {
 		transport_error(error, error_size,
 			"%s is not there: no Xen, or its module xen-%s is not loaded", path, name);

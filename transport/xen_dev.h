@@ -15,8 +15,9 @@
 /* Of one call, as gntdev has it by default. */
 #define XEN_MAP_MAX_PAGES 65536u
 
-/* The one seam for tests: everything below goes through it. ioctl() but for tests. */
+/* The seam for tests: everything below goes through these. ioctl() and open() but for tests. */
 extern int (*xen_ioctl)(int fd, unsigned long request, void *argument);
+extern int (*xen_open_file)(const char *path);
 /* The ioctl request of xen_event_notify(), for the sandbox. */
 extern const unsigned long xen_event_notify_request;
 

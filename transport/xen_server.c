@@ -50,6 +50,7 @@ bool xen_server_open(struct xen *xen, char *error, size_t error_size) {
 		return false;
 	}
 	xen_store_watch(xen->store, NULL);
+	xen_dmabuf_open(&xen->dmabuf, xen_store_own_domid(xen->store));
 	tell_limit();
 	return true;
 }
@@ -57,6 +58,7 @@ bool xen_server_open(struct xen *xen, char *error, size_t error_size) {
 void xen_server_close(struct xen *xen) {
 	xen_store_close(xen->store);
 	fd_close(&xen->gntalloc_fd);
+	xen_dmabuf_close(&xen->dmabuf);
 }
 
 static bool alloc_acks(struct xen *xen, struct xen_session *session) {
