@@ -29,6 +29,7 @@ struct arena {
 	uint8_t *data;
 	size_t size;
 	size_t used; // bytes in places that are not free
+	bool adopted; // an application's memory: one place, given back as soon as it is free
 	bool removing; // LINK_ARENA_REMOVE was sent
 	struct wl_list places; // struct arena_place.link, by offset, without gaps
 };
@@ -46,6 +47,7 @@ struct arena_set {
 	struct pages *pages;
 	struct wl_list arenas; // struct arena.link
 	struct id_pool ids;
+	uint32_t n_adopted;
 	uint64_t n_freed;
 	size_t page_bytes; // places are whole pages, so that each is made present by itself
 };
@@ -70,6 +72,7 @@ static void arena_destroy(struct arena *arena) {
 		free(place);
 	}
 	id_pool_give(&arena->set->ids, arena->id);
+	arena->set->n_adopted -= arena->adopted;
 	wl_list_remove(&arena->link);
 	pages_release(arena->region);
 	free(arena);
@@ -137,10 +140,11 @@ static void arena_announce(struct arena *arena) {
 	link_send(arena->set->link, LINK_ARENA_ADD, 0, arena->id, &body, sizeof(body));
 }
 
-static bool arena_create(struct arena_set *set, size_t size) {
+/* Takes the region, also when it fails: with errno. */
+static struct arena *arena_create(struct arena_set *set, struct pages_region *region) {
 	struct arena *arena = calloc(1, sizeof(*arena));
 	if (arena == NULL) {
-		return false;
+		goto error_region;
 	}
 	arena->set = set;
 	wl_list_init(&arena->places);
@@ -149,26 +153,28 @@ static bool arena_create(struct arena_set *set, size_t size) {
 		errno = ENOSPC;
 		goto error_arena;
 	}
-	arena->region = pages_alloc(set->pages, size);
-	if (arena->region == NULL) {
-		goto error_id;
-	}
-	arena->data = pages_region_data(arena->region);
-	arena->size = pages_region_size(arena->region) & ~(set->page_bytes - 1);
+	arena->region = region;
+	arena->data = pages_region_data(region);
+	arena->size = pages_region_size(region) & ~(set->page_bytes - 1);
 	if (place_insert(arena, &arena->places, 0, arena->size) == NULL) {
-		goto error_region;
+		goto error_id;
 	}
 	wl_list_insert(&set->arenas, &arena->link);
 	arena_announce(arena);
-	return true;
+	return arena;
 
-error_region:
-	pages_release(arena->region);
 error_id:
 	id_pool_give(&set->ids, arena->id);
 error_arena:
 	free(arena);
-	return false;
+error_region:
+	pages_release(region);
+	return NULL;
+}
+
+static bool arena_set_add(struct arena_set *set, size_t size) {
+	struct pages_region *region = pages_alloc(set->pages, size);
+	return region != NULL && arena_create(set, region) != NULL;
 }
 
 static bool arena_set_grow(struct arena_set *set, size_t size) {
@@ -180,7 +186,7 @@ static bool arena_set_grow(struct arena_set *set, size_t size) {
 	wanted = wanted > ARENA_MIN_BYTES ? wanted : ARENA_MIN_BYTES;
 	wanted = wanted < ARENA_MAX_BYTES ? wanted : ARENA_MAX_BYTES;
 	// Near the quota only what is needed may still fit.
-	return arena_create(set, wanted) || (errno == ENOSPC && arena_create(set, size));
+	return arena_set_add(set, wanted) || (errno == ENOSPC && arena_set_add(set, size));
 }
 
 static bool arena_set_expects_memory(const struct arena_set *set) {
@@ -224,6 +230,24 @@ struct arena_place *arena_place_create(struct arena_set *set, size_t size) {
 	return place;
 }
 
+struct arena_place *arena_place_adopt(struct arena_set *set, struct pages_region *region) {
+	if (set->n_adopted >= LIMIT_ARENAS_ADOPTED) {
+		pages_release(region);
+		errno = ENOSPC;
+		return NULL;
+	}
+	struct arena *arena = arena_create(set, region);
+	if (arena == NULL) {
+		return NULL;
+	}
+	set->n_adopted++;
+	struct arena_place *place = wl_container_of(arena->places.next, place, link);
+	arena->adopted = true;
+	arena->used = place->size;
+	place->free = false;
+	return place;
+}
+
 static bool place_absorb_next(struct arena_place *place) {
 	struct wl_list *next_link = place->link.next;
 	if (next_link == &place->arena->places) {
@@ -240,14 +264,20 @@ static bool place_absorb_next(struct arena_place *place) {
 }
 
 /* One empty arena is kept: the next window needs it again. */
-static void arena_give_back(struct arena *empty) {
+static bool arena_is_spare(const struct arena *empty) {
 	const struct arena *arena;
 	wl_list_for_each (arena, &empty->set->arenas, link) {
 		if (arena != empty && arena->used == 0 && !arena->removing) {
-			empty->removing = true;
-			link_send(empty->set->link, LINK_ARENA_REMOVE, 0, empty->id, NULL, 0);
-			return;
+			return true;
 		}
+	}
+	return empty->adopted;
+}
+
+static void arena_give_back(struct arena *empty) {
+	if (arena_is_spare(empty)) {
+		empty->removing = true;
+		link_send(empty->set->link, LINK_ARENA_REMOVE, 0, empty->id, NULL, 0);
 	}
 }
 

@@ -8,6 +8,7 @@
 
 struct link;
 struct pages;
+struct pages_region;
 
 /*
  * Shared memory for slots, in chunks (arenas) that are shared with the guivm end and cut into
@@ -26,9 +27,14 @@ void arena_set_destroy(struct arena_set *set);
  * back, so that it may work after arena_set_handle_removed() or the handler of pages. */
 struct arena_place *arena_place_create(struct arena_set *set, size_t size);
 
+/* An arena of its own for an application's own memory, which nothing else is put into. Takes the
+ * region, also when it fails. NULL with errno: ENOSPC there are too many arenas. */
+struct arena_place *arena_place_adopt(struct arena_set *set, struct pages_region *region);
+
 /* The compositor must have let go of it. */
 void arena_place_destroy(struct arena_place *place);
 
+/* Not of one that was adopted. */
 uint8_t *arena_place_data(const struct arena_place *place);
 uint32_t arena_place_arena(const struct arena_place *place);
 uint64_t arena_place_offset(const struct arena_place *place);

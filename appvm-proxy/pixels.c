@@ -7,6 +7,7 @@
 #include <wayland-server-protocol.h>
 
 #include "appvm-proxy/client.h"
+#include "appvm-proxy/direct.h"
 #include "appvm-proxy/handover.h"
 #include "appvm-proxy/proxy.h"
 #include "appvm-proxy/shm.h"
@@ -169,6 +170,9 @@ bool pixels_handle_event(struct client *client, struct object *object,
 		struct slot *slot = object->data;
 		if (slot->state == SLOT_BUSY) {
 			slot->state = SLOT_FREE;
+			if (slot->direct) {
+				direct_handle_release(slot);
+			}
 			client_clear_stall(client, CLIENT_STALL_SLOT);
 		}
 		return false;
@@ -202,6 +206,7 @@ void pixels_object_finish(struct client *client, struct object *object) {
 	} else if (object->interface == wire_buffer_interface) {
 		struct shm_buffer *buffer = object->data;
 		buffer->id = 0;
+		direct_forget(buffer);
 		shm_buffer_unref(buffer);
 	} else if (object->interface == wire_surface_interface) {
 		surface_destroy(object->data);

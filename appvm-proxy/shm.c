@@ -12,9 +12,12 @@
 
 #include "appvm-proxy/client.h"
 #include "appvm-proxy/copy.h"
+#include "bridge/wlconn.h"
 #include "common/fd.h"
 #include "common/shm_format.h"
 #include "protocol/link.h"
+
+#define BUFFER_RELEASE_OPCODE 0
 
 bool shm_fd_is_memory(int fd) {
 	struct stat st;
@@ -46,6 +49,18 @@ void shm_buffer_unref(struct shm_buffer *buffer) {
 	}
 	shm_pool_unref(buffer->pool);
 	free(buffer);
+}
+
+bool shm_buffer_release(const struct shm_buffer *buffer, struct client *client) {
+	uint8_t message[LIMIT_WAYLAND_MESSAGE_BYTES];
+	size_t size = wire_build(message, buffer->id, BUFFER_RELEASE_OPCODE,
+			&wire_buffer_interface->events[BUFFER_RELEASE_OPCODE]);
+	wlconn_lazy(client->conn, pace_may_wait(&client->pace));
+	bool queued = client_queue(client, message, size, NULL, 0);
+	if (queued) {
+		wlconn_lazy(client->conn, false);
+	}
+	return queued;
 }
 
 static bool shm_buffer_map(struct shm_buffer *buffer) {

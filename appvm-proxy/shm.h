@@ -16,6 +16,9 @@
 /* Whether fd is a regular file on a file system in memory: any other may hang whoever reads it. */
 bool shm_fd_is_memory(int fd);
 
+struct client;
+struct slot;
+
 struct shm_pool {
 	int refs; // the object, each buffer
 	int fd; // owned
@@ -34,6 +37,10 @@ struct shm_buffer {
 	uint8_t *map; // page-aligned, covers the buffer; NULL: not needed yet
 	size_t map_size, map_skip; // bytes, and those before the buffer's first
 	bool was_read; // in full
+	// See appvm-proxy/direct.h.
+	uint32_t n_commits; // up to DIRECT_COMMITS
+	bool copied; // it cannot be shared where it lies
+	struct slot *direct; // over its own memory; NULL: none
 };
 
 struct shm_rect {
@@ -44,6 +51,10 @@ void shm_pool_unref(struct shm_pool *pool);
 struct shm_buffer *shm_buffer_ref(struct shm_buffer *buffer);
 /* NULL is legal. */
 void shm_buffer_unref(struct shm_buffer *buffer);
+
+/* Sends wl_buffer.release, to an application that has not destroyed it. false: the client was
+ * closed. */
+bool shm_buffer_release(const struct shm_buffer *buffer, struct client *client);
 
 /*
  * Copies a rectangle inside the buffer to dst, whose rows are dst_stride bytes apart. A buffer

@@ -69,7 +69,8 @@ static void slot_announce(struct slot *slot) {
 	struct link_buffer body = {
 			.arena = slot->place != NULL ? arena_place_arena(slot->place) : 0,
 			.format = slot->format,
-			.offset = slot->place != NULL ? arena_place_offset(slot->place) : 0,
+			.offset = slot->place != NULL ? arena_place_offset(slot->place) + slot->skip
+						      : 0,
 			.width = slot->width,
 			.height = slot->height,
 			.stride = slot->stride,
@@ -103,7 +104,7 @@ static uint32_t slot_stride(const struct shm_buffer *like) {
 	return (row_bytes + unit - 1) / unit * unit;
 }
 
-struct slot *slot_create(struct client *client, const struct shm_buffer *like) {
+static struct slot *slot_alloc(struct client *client, const struct shm_buffer *like) {
 	struct slot *slot = calloc(1, sizeof(*slot));
 	if (slot == NULL) {
 		return NULL;
@@ -117,6 +118,14 @@ struct slot *slot_create(struct client *client, const struct shm_buffer *like) {
 			.format = like->format,
 	};
 	wl_list_init(&slot->link);
+	return slot;
+}
+
+struct slot *slot_create(struct client *client, const struct shm_buffer *like) {
+	struct slot *slot = slot_alloc(client, like);
+	if (slot == NULL) {
+		return NULL;
+	}
 	if (!slot_take_memory(slot)) {
 		goto error_slot;
 	}
@@ -134,6 +143,24 @@ error_slot:
 	return NULL;
 }
 
+struct slot *slot_create_direct(struct client *client, struct shm_buffer *source,
+		struct arena_place *place, uint32_t skip) {
+	struct slot *slot = slot_alloc(client, source);
+	if (slot == NULL || !slot_take_id(slot)) {
+		arena_place_destroy(place);
+		free(slot);
+		return NULL;
+	}
+	slot->stride = source->stride;
+	slot->place = place;
+	slot->skip = skip;
+	slot->direct = true;
+	slot->source = source;
+	pixman_region32_init(&slot->stale);
+	slot_announce(slot);
+	return slot;
+}
+
 void slot_remove(struct slot *slot) {
 	assert(slot->state != SLOT_REMOVED);
 	wl_list_remove(&slot->link);
@@ -148,6 +175,9 @@ void slot_remove(struct slot *slot) {
 }
 
 void slot_destroy(struct slot *slot) {
+	if (slot->source != NULL) {
+		slot->source->direct = NULL;
+	}
 	wl_list_remove(&slot->link);
 	slot->client->proxy->n_slots_returning -= slot->returning;
 	slot_give_memory(slot);

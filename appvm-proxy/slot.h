@@ -23,6 +23,11 @@ struct slot {
 	struct client *client;
 	uint32_t id; // LINK_BUFFER_ID_START..
 	struct arena_place *place; // NULL with PIXELS_INLINE
+	uint32_t skip; // bytes of the place before the first pixel
+	// Direct: over a buffer's own memory (appvm-proxy/direct.h). source: that buffer, NULL when
+	// the application destroyed it.
+	bool direct;
+	struct shm_buffer *source;
 	uint32_t width, height; // pixels
 	uint32_t stride, bytes_per_pixel; // bytes
 	uint32_t format; // of wl_shm
@@ -35,6 +40,11 @@ struct slot {
 /* All of it stale. NULL with errno: ENOSPC the quota is used up; EAGAIN wait for
  * CLIENT_STALL_MEMORY; else no memory. */
 struct slot *slot_create(struct client *client, const struct shm_buffer *like);
+
+/* The same over place, which holds the buffer's own memory from skip bytes on: direct, nothing
+ * stale, in no list. The place is taken, also when it fails: NULL with errno. */
+struct slot *slot_create_direct(struct client *client, struct shm_buffer *source,
+		struct arena_place *place, uint32_t skip);
 
 /* The owner has no use for it any more. It lives on in the client's object table, in no list. */
 void slot_remove(struct slot *slot);

@@ -6,14 +6,13 @@
 #include <wayland-server-protocol.h>
 
 #include "appvm-proxy/client.h"
+#include "appvm-proxy/direct.h"
 #include "appvm-proxy/proxy.h"
 #include "appvm-proxy/shm.h"
 #include "appvm-proxy/slot.h"
 #include "appvm-proxy/subsurface.h"
-#include "bridge/wlconn.h"
 
 #define SURFACE_ATTACH_OPCODE 1
-#define BUFFER_RELEASE_OPCODE 0
 #define FIXED_UNSET (-256) // wp_viewport.set_source: all -1.0 unsets it
 
 struct surface *surface_from_object(struct client *client, struct object *object) {
@@ -178,21 +177,22 @@ static void surface_send_attach(struct surface *surface, uint32_t surface_id, ui
 /* The application may draw into its buffer again: what was in it is in the slot. */
 static bool surface_release_buffer(struct surface *surface) {
 	struct shm_buffer *buffer = surface->buffer;
-	uint32_t id = buffer->id;
 	surface->buffer = NULL;
+	bool released = buffer->id == 0 || shm_buffer_release(buffer, surface->client);
 	shm_buffer_unref(buffer);
-	if (id == 0) {
-		return true;
-	}
-	uint8_t message[LIMIT_WAYLAND_MESSAGE_BYTES];
-	size_t size = wire_build(message, id, BUFFER_RELEASE_OPCODE,
-			&wire_buffer_interface->events[BUFFER_RELEASE_OPCODE]);
-	wlconn_lazy(surface->client->conn, pace_may_wait(&surface->client->pace));
-	bool queued = client_queue(surface->client, message, size, NULL, 0);
-	if (queued) {
-		wlconn_lazy(surface->client->conn, false);
-	}
-	return queued;
+	return released;
+}
+
+/* Nothing is copied, and the application gets its buffer back when the compositor read it. */
+static void surface_show_direct(
+		struct surface *surface, uint32_t surface_id, struct slot *slot) {
+	surface_remove_slots(surface);
+	surface_drop_damage(surface);
+	slot->state = SLOT_BUSY;
+	surface_send_attach(surface, surface_id, slot->id);
+	subsurface_note_commit(surface, NULL);
+	shm_buffer_unref(surface->buffer);
+	surface->buffer = NULL;
 }
 
 /* A buffer that was destroyed before the commit: as compositors do, none is attached. */
@@ -217,6 +217,11 @@ static enum request_result surface_handle_commit(struct surface *surface, struct
 		return REQUEST_FORWARD;
 	}
 	if (surface->filling == NULL) {
+		struct slot *direct = direct_take(surface->client, surface->buffer);
+		if (direct != NULL) {
+			surface_show_direct(surface, request->header.object, direct);
+			return REQUEST_FORWARD;
+		}
 		enum request_result result = surface_choose_slot(surface);
 		if (result != REQUEST_FORWARD) {
 			return result;

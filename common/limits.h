@@ -58,6 +58,7 @@
 /* [stall] places of one surface that come back: shown, next, being filled */
 #define LIMIT_SLOTS_PER_SURFACE 3
 #define LIMIT_ARENAS_PER_LINK 256 /* [link] */
+#define LIMIT_ARENAS_ADOPTED 128 /* of them applications' own memory; the rest is copied */
 #define LIMIT_BUFFERS_PER_LINK 4096 /* [app] wl_buffer and wl_shm_pool objects of one VM, dmabufs */
 /* [cut] until the other side has hung up a connection that is over */
 #define LIMIT_HANGUP_MS 5000
