@@ -234,8 +234,9 @@ static int handle_timer(void *data) {
 	struct xen *xen = data;
 	if (xen->joined && !xen_is_connected(xen)) {
 		wl_event_source_timer_update(xen->timer, XEN_LOOK_MS);
-		if (xen->session != NULL) {
-			xen_server_renew(xen);
+		if (xen->session != NULL && !xen_server_renew(xen)) {
+			end(xen, "the peer is another domain now");
+			return 0;
 		}
 		look(xen);
 	}

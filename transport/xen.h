@@ -124,8 +124,8 @@ bool xen_server_open(struct xen *xen, char *error, size_t error_size);
 void xen_server_close(struct xen *xen);
 /* A session that waits for its client. NULL: not now, look again. */
 struct xen_session *xen_server_publish(struct xen *xen);
-/* While it waits: allows the client's domain anew. */
-void xen_server_renew(struct xen *xen);
+/* While it waits: allows the client's domain anew. false: that is another domain by now. */
+bool xen_server_renew(struct xen *xen);
 /* Whether the client's domain is there, as far as it tells. */
 bool xen_server_peer_lives(struct xen *xen, struct xen_session *session);
 /* Takes it out of XenStore. */

@@ -142,13 +142,18 @@ struct xen_session *xen_server_publish(struct xen *xen) {
 	return session;
 }
 
-void xen_server_renew(struct xen *xen) {
+bool xen_server_renew(struct xen *xen) {
 	static const char *const nodes[] = {"isthmus-pages", "ring-ref", "event-channel"};
 	char path[XEN_STORE_PATH_BYTES];
+	uint16_t domid;
+	if (!xen_store_find(xen->store, xen->peer, &domid) || domid != xen->domid) {
+		return false;
+	}
 	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
 		node_path(xen, nodes[i], path, sizeof(path));
 		xen_store_share(xen->store, path, xen->domid);
 	}
+	return true;
 }
 
 bool xen_server_peer_lives(struct xen *xen, struct xen_session *session) {
