@@ -2,6 +2,7 @@
 #include "tests/bench/window.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +91,7 @@ static size_t buffer_bytes(const struct bench *bench) {
 static void buffer_init(struct bench *bench, struct buffer *buffer) {
 	size_t size = buffer_bytes(bench);
 	int fd = fd_memory("bench", size);
-	if (fd < 0) {
+	if (fd < 0 || (bench->sealed && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0)) {
 		die("memory");
 	}
 	buffer->pixels = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

@@ -39,6 +39,7 @@ struct bench {
 	int width, height, damage_width, damage_height;
 	int n_windows;
 	bool buffer_per_frame;
+	bool sealed; // buffers cannot shrink, as most toolkits' cannot
 	/* Fills the whole buffer for that frame number; NULL: rows of one colour where damaged. */
 	void (*draw)(struct window *window, uint32_t *pixels, uint32_t number);
 	uint32_t count;

@@ -148,6 +148,7 @@ static const struct wl_pointer_listener pointer_listener = {
 
 static void show(uint32_t seed) {
 	bench.draw = draw;
+	bench.sealed = true;
 	for (int i = 0; i < bench.n_windows; i++) {
 		pictures[i].seed = seed + (uint32_t)i;
 		window_init(&bench, &bench.windows[i]);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "common/fd.h"
 #include "tests/transport/ends.h"
 #include "transport/xen.h"
 #include "transport/xen_broker.h"
@@ -230,6 +232,55 @@ TEST(a_region_of_many_directory_pages_is_whole) {
 		EXPECT_INT(bytes[i * (PAGE / 4)], i);
 	}
 	munmap(bytes, size);
+	ends_close(&guivm, &appvm);
+}
+
+/* An application's pool, sealed as toolkits do it. */
+static uint32_t *make_pool(size_t size, int *fd) {
+	*fd = fd_memory("pool", size);
+	EXPECT(fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0);
+	uint32_t *words = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+	EXPECT(words != MAP_FAILED);
+	return words;
+}
+
+TEST(memory_of_an_application_is_read_where_it_lies) {
+	struct end guivm, appvm;
+	struct pages_mapping mapping;
+	int fd;
+	enum { PAGES = 2000, SKIPPED = 3, WORDS = PAGE / 4 };
+	size_t size = (PAGES - SKIPPED) * PAGE;
+	struct wl_event_loop *loop = wl_event_loop_create();
+	end_open(&guivm, &backend_xen, TRANSPORT_GUIVM, loop);
+	end_open(&appvm, &backend_xen, TRANSPORT_APPVM, loop);
+	end_start_pages(&guivm, size);
+	end_start_pages(&appvm, size);
+	END_DISPATCH_UNTIL(&guivm, pages_connected(guivm.pages) && pages_connected(appvm.pages));
+	uint32_t *pool = make_pool(PAGES * PAGE, &fd);
+	struct pages_region *region = pages_share_memory(appvm.pages, fd, SKIPPED * PAGE, size);
+	if (region == NULL && errno == ENOTSUP) {
+		test_skip("this domain's kernel cannot grant memory where it lies");
+	}
+	EXPECT(region != NULL);
+	struct pages_ref ref = pages_region_ref(region);
+	EXPECT(pages_map(guivm.pages, &ref, size, &mapping));
+	const uint32_t *seen = mmap(NULL, size, PROT_READ, MAP_SHARED, mapping.fd, mapping.offset);
+	EXPECT(seen != MAP_FAILED);
+	for (uint32_t i = SKIPPED; i < PAGES; i++) {
+		pool[i * WORDS + i % WORDS] = i;
+		EXPECT_INT(seen[(i - SKIPPED) * WORDS + i % WORDS], i);
+	}
+	// The file goes; what is shared stays until the importer let go.
+	munmap(pool, PAGES * PAGE);
+	close(fd);
+	pages_release(region);
+	EXPECT_INT(seen[(PAGES - 1 - SKIPPED) * WORDS + (PAGES - 1) % WORDS], PAGES - 1);
+	munmap((void *)seen, size);
+	unsigned calls = appvm.pages_calls;
+	pages_unmap(guivm.pages, &mapping);
+	END_DISPATCH_UNTIL(&appvm, appvm.pages_calls > calls);
+	EXPECT_INT(pages_bytes_used(appvm.pages), 0);
+	printf("# %u pages of an application were read where they lie\n", PAGES - SKIPPED);
 	ends_close(&guivm, &appvm);
 }
 

@@ -31,7 +31,8 @@ class Domains(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.start = time.monotonic()
-        cls.x = xen.Xen(VMS).__enter__()
+        own = [f'{xen.BUILD}/tests/xen/test-xen-xen'] if os.environ.get('ISTHMUS_XEN_KERNEL') else []
+        cls.x = xen.Xen(VMS, add=own).__enter__()
         cls.told('dom0 is up')
 
     @classmethod
@@ -73,7 +74,7 @@ class Domains(unittest.TestCase):
         raise AssertionError(f'no {what}')
 
     def close_windows(self):
-        self.x.shell('killall -9 guivm-relay')
+        self.x.desk('killall -9 guivm-relay')
         self.x.wait('--max-windows', '0')
 
     def expect_picture(self, seed):
@@ -160,6 +161,68 @@ class Domains(unittest.TestCase):
         self.x.console.wait('isthmus: desktop is up')
         self.launch('Window')
         self.expect_picture(7)
+
+    def test_8_a_guivm_may_be_a_domain_that_comes_last(self):
+        self.x.shell('xl destroy web || true', 'root')
+        self.x.create('web', grants=30000, gui='gui')
+        self.x.console.wait('no such domain in XenStore')
+        self.x.create_gui()
+        self.told('a GUI domain is up')
+        self.x.introduce('gui', 'web')
+        self.x.introduce('web', 'gui')
+        self.answer_in_gui()
+
+    def answer_in_gui(self):
+        """Pixels, and a key that the application answers."""
+        self.launch('Window')
+        self.expect_picture(7)
+        self.close_windows()
+        self.launch('Terminal')
+        self.until('colour', lambda: self.count((0x20, 0x40, 0xa0)) > 5000)
+        window = self.x.windows()[0]
+        self.x.input(f'move {window.x + 50} {window.y + 50}', 'button 272 1', 'button 272 0', 'type x', 'enter')
+        self.until('answer', lambda: self.count((0x20, 0xa0, 0x40)) > 5000)
+        self.told('pixels are exact in it, and a key was answered')
+
+    def test_9_a_guivm_that_is_destroyed_is_replaced(self):
+        self.x.shell('xl destroy gui', 'root')
+        destroyed = time.monotonic()
+        self.x.console.wait("the peer's domain is gone")
+        self.told(f'{time.monotonic() - destroyed:.2f} s after its GUI domain was destroyed the proxy knows')
+        self.x.create_gui()
+        self.x.introduce('gui', 'web')
+        self.x.introduce('web', 'gui')
+        self.answer_in_gui()
+
+    def test_a_a_destroyed_domain_is_noticed_in_another(self):
+        self.x.shell('xl destroy web', 'root')
+        destroyed = time.monotonic()
+        self.x.wait('--max-windows', '0')
+        self.told(f'{time.monotonic() - destroyed:.2f} s after its domain was destroyed the window is gone')
+        self.x.create('web', grants=30000, gui='gui', kind='pvh')
+        self.x.introduce('gui', 'web')
+        self.x.introduce('web', 'gui')
+        self.launch('Window')
+        self.expect_picture(7)
+        self.told('pixels of a PVH domain are exact')
+
+    @unittest.skipUnless(os.environ.get('ISTHMUS_XEN_KERNEL'), 'no ISTHMUS_XEN_KERNEL: Debian\'s cannot grant memory where it lies')
+    def test_b_memory_of_an_application_is_shown_where_it_lies(self):
+        self.x.desk = self.x.shell
+        self.x.shell('xl destroy web', 'root')
+        self.x.create('web', grants=30000, kind='pvh', log='debug', commands=1)
+        self.x.console.wait("applications' memory is shared where it lies")
+        self.x.shell('in-domain web connect', 'root')
+        self.told(self.x.in_domain('web', f'ISTHMUS_TEST_DOMID={self.x.shell("xl domid web", "root")} '
+                                   'test-xen-xen memory_of_an_application_is_read_where_it_lies', 'root'))
+        window = self.launch('Window')
+        self.expect_picture(7)
+        self.x.input(f'move {window.x + 100} {window.y + 100}', 'button 272 1', 'button 272 0')
+        for seed in range(107, 607, 100):  # as tests/vm/window.c steps
+            self.x.input('type a')
+            self.expect_picture(seed)
+        self.x.console.wait('is shared where it lies')
+        self.told('pixels that nobody copied are exact')
 
 
 if __name__ == '__main__':

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Xen under QEMU's emulation: dom0 is the GUI VM, application VMs are PV domains that it starts.
+"""A Xen under QEMU's emulation: dom0 is the GUI VM or starts one, application VMs are domains that it starts.
 
 Everything waits for events: lines of dom0's console, answers of programs in it. Outer limits are nets
 against hanging only.
@@ -42,11 +42,15 @@ def why_not():
 
 
 class Xen:
-    """vms: name to fields of the VM set. Use as a context manager."""
+    """vms: name to fields of the VM set. add: more programs for all domains. Use as a context manager."""
 
-    def __init__(self, vms):
+    def __init__(self, vms, add=()):
         self.vms = vms
+        self.add = add
+        # A kernel for the domains other than dom0, where Debian's will not do.
+        self.kernel = os.environ.get('ISTHMUS_XEN_KERNEL')
         self.process = None
+        self.desk = self.shell  # where guivm-server runs
 
     def __enter__(self):
         self.dir = tempfile.mkdtemp(prefix='isthmus-xen-')
@@ -55,7 +59,8 @@ class Xen:
                 json.dump({'version': 1, 'guivm': {}, 'vms': {
                     name: {**fields, 'transport': f'xen:{name}:isthmus'} for name, fields in self.vms.items()}}, file)
             subprocess.run([f'{SOURCE}/scripts/xen-image', '--build', BUILD, '--vmset', f'{self.dir}/vmset.json',
-                            self.dir], check=True)
+                            *(['--domu-kernel', self.kernel] if self.kernel else []),
+                            *(word for program in self.add for word in ('--add', program)), self.dir], check=True)
             self.boot()
         except BaseException:
             self.__exit__(*sys.exc_info())
@@ -69,7 +74,7 @@ class Xen:
         ours.close()
         self.process = subprocess.Popen(
             ['setpriv', '--pdeathsig', 'KILL', qemu.PROGRAM, *qemu.MACHINE, '-accel', 'tcg', '-cpu', 'max', '-smp', '1',
-             '-m', '1536', '-display', 'none', '-monitor', 'none', '-serial', 'stdio',
+             '-m', '2048', '-display', 'none', '-monitor', 'none', '-serial', 'stdio',
              '-chardev', f'socket,id=command,fd={commands.fileno()}', '-serial', 'chardev:command',
              '-kernel', f'{self.dir}/xen', '-append', XEN,
              '-initrd', f'{self.dir}/vmlinuz console=hvc0 quiet mitigations=off panic=1,{self.dir}/dom0.cpio'],
@@ -99,33 +104,53 @@ class Xen:
             raise AssertionError(f'{command}: status {status}: {text}\n{self.console.text}')
         return text
 
+    def in_domain(self, name, command, user='user'):
+        """The same in a domain that answers commands."""
+        return self.shell(f'in-domain {name} {shlex.quote(f"{user} {command}")}', 'root')
+
+    def in_gui(self, command, user='user'):
+        return self.in_domain('gui', command, user)
+
     def ctl(self, *words):
-        return self.shell(shlex.join(('guivmctl', *words)))
+        return self.desk(shlex.join(('guivmctl', *words)))
 
     def wait(self, *words):
         self.ctl('wait', *words, '--timeout', str(LIMIT_S))
 
-    def create(self, name, **environment):
+    def create(self, name, image='domu', kind='pv', **environment):
         """Starts an application VM. environment: what its first process finds set."""
         words = ' '.join(f'{key}={value}' for key, value in {'vm': name, **environment}.items())
-        self.shell(f'sed "s/@NAME@/{name}/; s/@WORDS@/{words}/" /etc/xen/domu.cfg >/run/{name}.cfg && '
+        self.shell(f'sed "s/@NAME@/{name}/; s/@IMAGE@/{image}/; s/@TYPE@/{kind}/; s/@WORDS@/{words}/" /etc/xen/domu.cfg >/run/{name}.cfg && '
                    # libxl gives its daemons 10 s, whatever else this machine is doing.
                    f'(xl create /run/{name}.cfg || {{ xl destroy {name}; xl create /run/{name}.cfg; }})', 'root')
 
+    def create_gui(self):
+        """Starts a GUI VM beside dom0, in which everything below looks from then on."""
+        self.create('gui', 'gui')
+        self.shell('in-domain gui connect', 'root')
+        self.desk = self.in_gui
+        self.in_gui('true')  # answered when it is up
+        self.console.wait('isthmus: desktop is up')
+
+    def introduce(self, name, other):
+        """Tells a domain which one another is, as a toolstack would."""
+        self.shell(f'xenstore-write "/local/domain/$(xl domid {name})/vm-data/isthmus/{other}" "$(xl domid {other})"',
+                   'root')
+
     def screenshot(self):
         path = f'{self.dir}/screen.png'
-        text = self.shell('guivmctl screenshot /tmp/screen.png >/dev/null && base64 -w 0 /tmp/screen.png')
+        text = self.desk('guivmctl screenshot /tmp/screen.png >/dev/null && base64 -w 0 /tmp/screen.png')
         with open(path, 'wb') as file:
             file.write(base64.b64decode(text))
         return desktop.Image(path)
 
     def screen_sum(self):
         """A number for what the screen shows: to send it all takes its time."""
-        return self.shell('guivmctl screenshot /tmp/screen.png >/dev/null && md5sum </tmp/screen.png')
+        return self.desk('guivmctl screenshot /tmp/screen.png >/dev/null && md5sum </tmp/screen.png')
 
     def windows(self):
         return [desktop.Window(fields) for fields in json.loads(self.ctl('windows', '--json'))]
 
     def input(self, *lines):
         """Lines for isthmus-test-input."""
-        self.shell(f"printf '%s\\n' {shlex.join(lines)} | isthmus-test-input {SIZE[0]} {SIZE[1]}")
+        self.desk(f"printf '%s\\n' {shlex.join(lines)} | isthmus-test-input {SIZE[0]} {SIZE[1]}")
