@@ -31,7 +31,8 @@ class Run:
     def __init__(self, args):
         self.args = args
         self.data = {'workloads': {}, 'skipped': {}, 'failed': [], 'scale': None, 'floors': {
-            'memcpy 1600x900': [], 'memcpy 3840x2160': [], 'echo 0': [], 'echo 2': []}}
+            'memcpy 1600x900': [], 'memcpy 3840x2160': [], 'pipeline 1600x900': [],
+            'echo 0': [], 'echo 2': []}}
 
     def wanted(self, workloads):
         chosen = []

@@ -3,6 +3,8 @@
  * isthmus-bench-floor: what the machine itself takes, measured beside the rest.
  *
  *     memcpy WxH       copies of that frame, warm: CPU time in microseconds
+ *     pipeline WxH     the same in the second of three processes, of which the first draws and the
+ *                      third reads, as application, proxy and compositor do, over two slots
  *     echo HOPS        8 bytes through HOPS processes to one behind them and back, over sockets
  */
 #include <errno.h>
@@ -54,21 +56,36 @@ static void print_figures(const char *what, double *samples, size_t count) {
 			samples[count * 99 / 100], sum / (double)count);
 }
 
-static int measure_memcpy(const char *size_text) {
+/* 0: it is no size. */
+static size_t parse_size(const char *text) {
 	int width, height;
-	if (sscanf(size_text, "%dx%d", &width, &height) != 2 || width <= 0 || height <= 0) {
+	if (sscanf(text, "%dx%d", &width, &height) != 2 || width <= 0 || height <= 0) {
+		return 0;
+	}
+	return (size_t)width * 4 * (size_t)height;
+}
+
+static size_t copies_of(size_t size) {
+	return COPIED_BYTES / size < COPIES ? COPIED_BYTES / size + 1 : COPIES;
+}
+
+static uint8_t *take_frames(size_t bytes) {
+	uint8_t *frames = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	return frames != MAP_FAILED ? frames : NULL;
+}
+
+static int measure_memcpy(const char *size_text) {
+	size_t size = parse_size(size_text);
+	if (size == 0) {
 		return 2;
 	}
-	size_t size = (size_t)width * 4 * (size_t)height;
-	uint8_t *from = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	uint8_t *to = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	if (from == MAP_FAILED || to == MAP_FAILED) {
+	uint8_t *from = take_frames(size), *to = take_frames(size);
+	if (from == NULL || to == NULL) {
 		return 1;
 	}
 	static double samples[COPIES];
-	size_t copies = COPIED_BYTES / size < COPIES ? COPIED_BYTES / size + 1 : COPIES;
+	size_t copies = copies_of(size);
 	for (size_t i = 0; i < copies; i++) {
 		memset(from, (int)i, size); // as an application draws before it commits
 		double start = cpu_us();
@@ -86,6 +103,81 @@ static void read_word(int epoll_fd, int fd, uint64_t *word) {
 			_exit(0);
 		}
 	}
+}
+
+static void wait_turn(int fd) {
+	char turn;
+	if (read(fd, &turn, sizeof(turn)) != sizeof(turn)) {
+		_exit(0); // whoever was before it has ended
+	}
+}
+
+static void pass_turn(int fd) {
+	if (write(fd, "", 1) != 1) {
+		_exit(0);
+	}
+}
+
+struct pipeline {
+	size_t size, copies;
+	uint8_t *drawn, *slots, *shown; // one frame, two, two
+	int draw[2], copy[2], show[2]; // pipes: whose turn it is
+};
+
+_Noreturn static void pipeline_draw(struct pipeline *pipeline) {
+	close(pipeline->draw[1]);
+	for (int i = 0;; i++) {
+		wait_turn(pipeline->draw[0]);
+		memset(pipeline->drawn, i, pipeline->size);
+		pass_turn(pipeline->copy[1]);
+	}
+}
+
+_Noreturn static void pipeline_show(struct pipeline *pipeline) {
+	close(pipeline->show[1]);
+	for (size_t i = 0;; i++) {
+		wait_turn(pipeline->show[0]);
+		size_t at = i % 2 * pipeline->size;
+		memcpy(pipeline->shown + at, pipeline->slots + at, pipeline->size);
+		pass_turn(pipeline->draw[1]);
+	}
+}
+
+static int measure_pipeline(const char *size_text) {
+	struct pipeline pipeline = {.size = parse_size(size_text)};
+	if (pipeline.size == 0) {
+		return 2;
+	}
+	pipeline.copies = copies_of(pipeline.size);
+	pipeline.drawn = take_frames(5 * pipeline.size);
+	if (pipeline.drawn == NULL || pipe(pipeline.draw) < 0 || pipe(pipeline.copy) < 0 ||
+			pipe(pipeline.show) < 0) {
+		return 1;
+	}
+	pipeline.slots = pipeline.drawn + pipeline.size;
+	pipeline.shown = pipeline.slots + 2 * pipeline.size;
+	signal(SIGPIPE, SIG_IGN);
+	pid_t drawer = fork();
+	if (drawer == 0) {
+		pipeline_draw(&pipeline);
+	}
+	pid_t shower = fork();
+	if (shower == 0) {
+		pipeline_show(&pipeline);
+	}
+	static double samples[COPIES];
+	pass_turn(pipeline.draw[1]);
+	for (size_t i = 0; i < pipeline.copies; i++) {
+		wait_turn(pipeline.copy[0]);
+		double start = cpu_us();
+		memcpy(pipeline.slots + i % 2 * pipeline.size, pipeline.drawn, pipeline.size);
+		samples[i] = cpu_us() - start;
+		pass_turn(pipeline.show[1]);
+	}
+	kill(drawer, SIGKILL);
+	kill(shower, SIGKILL);
+	print_figures("pipeline", samples, pipeline.copies);
+	return 0;
 }
 
 /* Passes words on from near to far and back, as a proxy does; the last one has no far side. */
@@ -151,11 +243,13 @@ int main(int argc, char **argv) {
 	setpgid(0, 0);
 	if (argc == 3 && strcmp(argv[1], "memcpy") == 0) {
 		status = measure_memcpy(argv[2]);
+	} else if (argc == 3 && strcmp(argv[1], "pipeline") == 0) {
+		status = measure_pipeline(argv[2]);
 	} else if (argc == 3 && strcmp(argv[1], "echo") == 0) {
 		status = measure_echo((int)strtol(argv[2], NULL, 10));
 	}
 	if (status == 2) {
-		fprintf(stderr, "usage: isthmus-bench-floor memcpy WxH | echo HOPS\n");
+		fprintf(stderr, "usage: isthmus-bench-floor memcpy|pipeline WxH | echo HOPS\n");
 	}
 	return status;
 }
