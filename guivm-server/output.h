@@ -6,6 +6,8 @@
 #include <wayland-server-core.h>
 #include <wlr/util/box.h>
 
+#include "guivm-server/refresh.h"
+
 struct server;
 struct wlr_output;
 
@@ -17,7 +19,8 @@ struct output {
 	struct wlr_box box; // in the layout; empty while it is off
 	struct wlr_box usable; // without layer surfaces' exclusive zones
 	struct wl_list layers; // layer.link
-	struct wl_listener frame, request_state, destroy;
+	struct refresh refresh;
+	struct wl_listener frame, commit, present, request_state, destroy;
 };
 
 /* Starts taking in the backend's outputs. */

@@ -33,12 +33,19 @@ struct pile_client {
 	struct wl_listener destroy;
 };
 
+/* What travels with a commit until it is applied. */
+struct pile_state {
+	size_t bytes; // that it is counted for; 0: it did not wait
+};
+
 struct pile_surface {
 	struct wl_list link; // piles.surfaces
 	struct wlr_surface *surface;
 	struct pile_client *client; // lives longer: see pile_client_handle_destroy()
 	size_t waiting_bytes;
-	struct wl_listener client_commit, commit, destroy;
+	struct pile_state pending, current;
+	struct wlr_surface_synced synced;
+	struct wl_listener client_commit, destroy;
 };
 
 static void damage_bound(pixman_region32_t *damage) {
@@ -116,9 +123,9 @@ static size_t state_bytes(const struct wlr_surface_state *state) {
 		region_bytes(&state->input);
 }
 
-static void pile_surface_let_go(struct pile_surface *pile) {
-	pile->client->waiting_bytes -= pile->waiting_bytes;
-	pile->waiting_bytes = 0;
+static void pile_surface_let_go(struct pile_surface *pile, size_t bytes) {
+	pile->waiting_bytes -= bytes;
+	pile->client->waiting_bytes -= bytes;
 }
 
 /* Behind one that waits, all do. */
@@ -129,10 +136,10 @@ static void pile_surface_handle_client_commit(struct wl_listener *listener, void
 		pixman_region32_clear(&surface->pending.opaque);
 	}
 	if (wl_list_empty(&surface->cached)) {
-		pile_surface_let_go(pile);
 		return;
 	}
 	size_t bytes = state_bytes(&surface->pending);
+	pile->pending.bytes = bytes;
 	pile->waiting_bytes += bytes;
 	pile->client->waiting_bytes += bytes;
 	if (pile->client->waiting_bytes > LIMIT_WAITING_COMMIT_BYTES) {
@@ -141,20 +148,30 @@ static void pile_surface_handle_client_commit(struct wl_listener *listener, void
 	}
 }
 
-static void pile_surface_handle_commit(struct wl_listener *listener, void *data) {
-	struct pile_surface *pile = wl_container_of(listener, pile, commit);
-	const struct wl_list *cached = &pile->surface->cached;
-	// The last one of them is still there while it is being applied.
-	if (cached->next == cached->prev) {
-		pile_surface_let_go(pile);
-	}
+static void pile_state_move(void *to, void *from) {
+	struct pile_state *state = to, *next = from;
+	*state = *next;
+	next->bytes = 0;
 }
 
+/* One by one: who is always a frame ahead has always one that waits. */
+static void pile_surface_handle_apply(struct wlr_surface_synced *synced) {
+	struct pile_surface *pile = wl_container_of(synced, pile, synced);
+	pile_surface_let_go(pile, pile->current.bytes);
+	pile->current.bytes = 0;
+}
+
+static const struct wlr_surface_synced_impl synced_impl = {
+	.state_size = sizeof(struct pile_state),
+	.move_state = pile_state_move,
+	.commit = pile_surface_handle_apply,
+};
+
 static void pile_surface_destroy(struct pile_surface *pile) {
-	pile_surface_let_go(pile);
+	pile_surface_let_go(pile, pile->waiting_bytes);
+	wlr_surface_synced_finish(&pile->synced);
 	wl_list_remove(&pile->link);
 	wl_list_remove(&pile->client_commit.link);
-	wl_list_remove(&pile->commit.link);
 	wl_list_remove(&pile->destroy.link);
 	free(pile);
 }
@@ -170,7 +187,9 @@ static void piles_handle_new_surface(struct wl_listener *listener, void *data) {
 	struct pile_client *client =
 			pile_client_get(piles, wl_resource_get_client(surface->resource));
 	struct pile_surface *pile = client != NULL ? calloc(1, sizeof(*pile)) : NULL;
-	if (pile == NULL) {
+	if (pile == NULL || !wlr_surface_synced_init(&pile->synced, surface, &synced_impl,
+				&pile->pending, &pile->current)) {
+		free(pile);
 		wl_resource_post_no_memory(surface->resource);
 		return;
 	}
@@ -179,8 +198,6 @@ static void piles_handle_new_surface(struct wl_listener *listener, void *data) {
 	wl_list_insert(&piles->surfaces, &pile->link);
 	pile->client_commit.notify = pile_surface_handle_client_commit;
 	wl_signal_add(&surface->events.client_commit, &pile->client_commit);
-	pile->commit.notify = pile_surface_handle_commit;
-	wl_signal_add(&surface->events.commit, &pile->commit);
 	pile->destroy.notify = pile_surface_handle_destroy;
 	wl_signal_add(&surface->events.destroy, &pile->destroy);
 }

@@ -14,8 +14,9 @@ struct server;
  *   further one looks at all of them. Damage of so many (LIMIT_DAMAGE_RECTS) becomes the box
  *   around it; a wl_region of so many (LIMIT_REGION_RECTS) ends its client. What a surface says
  *   is opaque only saves work: of LIMIT_OPAQUE_RECTS it would cost some, and nothing is.
- * - Commits that wait, such as a synchronized subsurface's for its parent's. Each is kept with its
- *   regions. A client with too many (LIMIT_WAITING_COMMIT_BYTES) is ended.
+ * - Commits that wait, such as a synchronized subsurface's for its parent's, or for a time
+ *   (timing.h). Each is kept with its regions. A client with too many
+ *   (LIMIT_WAITING_COMMIT_BYTES) is ended.
  */
 /* NULL: out of memory. */
 struct piles *piles_create(struct server *server);

@@ -45,6 +45,7 @@
 #include "guivm-server/selection.h"
 #include "guivm-server/shortcuts.h"
 #include "guivm-server/tablet.h"
+#include "guivm-server/timing.h"
 #include "guivm-server/toplevels.h"
 #include "guivm-server/view.h"
 #include "guivm-server/vm.h"
@@ -283,7 +284,8 @@ bool server_init(struct server *server, const struct server_options *options) {
 	}
 	server->releases = releases_create(server);
 	server->piles = piles_create(server);
-	if (server->releases == NULL || server->piles == NULL) {
+	server->timing = timing_create(server);
+	if (server->releases == NULL || server->piles == NULL || server->timing == NULL) {
 		log_error("out of memory");
 		goto error;
 	}
@@ -315,6 +317,7 @@ void server_stop(struct server *server) {
 
 static void server_finish_modules(struct server *server) {
 	output_manager_destroy(server->output_manager);
+	timing_destroy(server->timing);
 	releases_destroy(server->releases);
 	piles_destroy(server->piles);
 	layers_destroy(server);

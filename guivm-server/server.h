@@ -26,6 +26,7 @@ struct seat;
 struct selection;
 struct shortcuts;
 struct tablets;
+struct timing;
 struct view;
 struct vms;
 struct vmset;
@@ -94,6 +95,7 @@ struct server {
 	struct control *control;
 	struct releases *releases;
 	struct piles *piles;
+	struct timing *timing;
 	struct output_manager *output_manager; // NULL: without, outputs keep their modes
 
 	struct wl_event_source *signals[2];

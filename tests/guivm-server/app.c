@@ -116,6 +116,8 @@ static void registry_global(void *data, struct wl_registry *registry, uint32_t n
 		{&xdg_wm_base_interface, 3, &app->wm_base},
 		{&xdg_activation_v1_interface, 1, &app->activation},
 		{&zwlr_layer_shell_v1_interface, 4, &app->layer_shell},
+		{&wp_fifo_manager_v1_interface, 1, &app->fifo_manager},
+		{&wp_commit_timing_manager_v1_interface, 1, &app->timing_manager},
 	};
 	for (size_t i = 0; i < sizeof(globals) / sizeof(globals[0]); i++) {
 		if (strcmp(globals[i].interface->name, interface) == 0) {
@@ -174,7 +176,7 @@ void app_disconnect(struct app *app) {
 	}
 	void *const proxies[] = {app->keyboard, app->pointer, app->compositor, app->subcompositor,
 			app->shm, app->seat, app->wm_base, app->activation, app->layer_shell,
-			app->registry};
+			app->fifo_manager, app->timing_manager, app->registry};
 	for (size_t i = 0; i < sizeof(proxies) / sizeof(proxies[0]); i++) {
 		if (proxies[i] != NULL) {
 			wl_proxy_destroy(proxies[i]);

@@ -7,6 +7,8 @@
 #include <wayland-client.h>
 #include <wlr/types/wlr_keyboard.h>
 
+#include "commit-timing-v1-client-protocol.h"
+#include "fifo-v1-client-protocol.h"
 #include "guivm-server/server.h"
 #include "guivm-server/view.h"
 #include "tests/harness/test.h"
@@ -72,6 +74,8 @@ struct app {
 	struct xdg_wm_base *wm_base;
 	struct xdg_activation_v1 *activation;
 	struct zwlr_layer_shell_v1 *layer_shell; // local clients only
+	struct wp_fifo_manager_v1 *fifo_manager;
+	struct wp_commit_timing_manager_v1 *timing_manager;
 
 	struct wl_surface *keyboard_focus, *pointer_focus;
 	uint32_t keys[APP_MAX_KEYS]; // pressed, in order; keys held on enter included

@@ -4,6 +4,7 @@
 #include <wlr/types/wlr_cursor.h>
 
 #include "guivm-server/cursor.h"
+#include "guivm-server/refresh.h"
 #include "guivm-server/server.h"
 #include "guivm-server/view.h"
 #include "tests/guivm-server/desk.h"
@@ -32,6 +33,8 @@ struct slot {
 	struct xdg_toplevel *toplevel;
 	struct xdg_popup *popup;
 	struct wl_subsurface *subsurface;
+	struct wp_fifo_v1 *fifo;
+	struct wp_commit_timer_v1 *timer;
 	uint32_t configure; // serial to acknowledge; 0 none
 };
 
@@ -96,12 +99,18 @@ static void drop_role(struct slot *slot) {
 	if (slot->subsurface != NULL) {
 		wl_subsurface_destroy(slot->subsurface);
 	}
-	*slot = (struct slot){.surface = slot->surface};
+	*slot = (struct slot){.surface = slot->surface, .fifo = slot->fifo, .timer = slot->timer};
 }
 
 static void drop_slot(struct slot *slot) {
 	struct wl_surface *surface = slot->surface;
 	bool surface_first = pick(4) == 0;
+	if (slot->fifo != NULL) {
+		wp_fifo_v1_destroy(slot->fifo);
+	}
+	if (slot->timer != NULL) {
+		wp_commit_timer_v1_destroy(slot->timer);
+	}
 	if (surface_first) {
 		wl_surface_destroy(surface); // an error where there is a role
 	}
@@ -298,8 +307,36 @@ static void change_surface(struct fiend *fiend, struct slot *slot) {
 	}
 }
 
+/* What the next commits wait for. */
+static void change_time(struct fiend *fiend, struct slot *slot) {
+	if (slot->fifo == NULL) {
+		slot->fifo = wp_fifo_manager_v1_get_fifo(fiend->app.fifo_manager, slot->surface);
+		slot->timer = wp_commit_timing_manager_v1_get_timer(
+				fiend->app.timing_manager, slot->surface);
+	}
+	if (pick(2) == 0) {
+		wp_fifo_v1_set_barrier(slot->fifo);
+	}
+	if (pick(2) == 0) {
+		wp_fifo_v1_wait_barrier(slot->fifo);
+	}
+	if (pick(4) == 0) {
+		int64_t target_ns = refresh_clock_ns() + pick(30) * 1000000;
+		wp_commit_timer_v1_set_timestamp(slot->timer, 0, (uint32_t)(target_ns / 1000000000),
+				(uint32_t)(target_ns % 1000000000));
+		wl_surface_commit(slot->surface);
+	}
+}
+
 static void fiend_step(struct fiend *fiend) {
 	struct slot *slot = any_slot(fiend);
+	if (slot->surface != NULL && pick(8) == 0) {
+		change_time(fiend, slot);
+	}
+	if (slot->surface != NULL && slot->role != ROLE_NONE && pick(100) == 0) {
+		drop_role(slot); // and perhaps another one later, with commits that wait
+		return;
+	}
 	if (slot->surface == NULL) {
 		slot->surface = wl_compositor_create_surface(fiend->app.compositor);
 		take_role(fiend, slot);
