@@ -5,14 +5,11 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <wayland-client-protocol.h>
 
 #define MAX_SIDE_PX 32767 // cairo's
-
-struct box {
-	double x, y, width, height;
-};
 
 static bool is_sideways(uint32_t transform) {
 	return transform & WL_OUTPUT_TRANSFORM_90;
@@ -65,39 +62,82 @@ static cairo_surface_t *copy_part(const struct picture_part *part) {
 	return surface;
 }
 
+/* As it is seen. */
+static double shown_width(const struct picture_part *part) {
+	return is_sideways(part->transform) ? part->height : part->width;
+}
+
+static double shown_height(const struct picture_part *part) {
+	return is_sideways(part->transform) ? part->width : part->height;
+}
+
+/*
+ * Pixels per logical pixel. The logical size was rounded, so that width and height each tell
+ * another scale: theirs is the one in steps of 1/120 that gives both, if there is one.
+ */
 static double part_scale(const struct picture_part *part) {
-	uint32_t shown = is_sideways(part->transform) ? part->height : part->width;
-	return (double)shown / part->logical_width;
+	double width = shown_width(part), height = shown_height(part);
+	double scale = fmin(width / part->logical_width, height / part->logical_height);
+	double stepped = round(scale * 120) / 120;
+	bool fits = stepped > 0 && fabs(width / stepped - part->logical_width) < 1 &&
+		fabs(height / stepped - part->logical_height) < 1;
+	return fits ? stepped : scale;
 }
 
-static struct box bounds(const struct picture_part *parts, size_t n_parts) {
-	double left = INFINITY, top = INFINITY, right = -INFINITY, bottom = -INFINITY;
-	for (size_t i = 0; i < n_parts; i++) {
-		left = fmin(left, parts[i].x);
-		top = fmin(top, parts[i].y);
-		right = fmax(right, (double)parts[i].x + parts[i].logical_width);
-		bottom = fmax(bottom, (double)parts[i].y + parts[i].logical_height);
+/* One side of a part: in the layout, and in the picture. All but the layout's are whole pixels. */
+struct span {
+	double begin, end;
+	double at, size;
+};
+
+/*
+ * Each part has all its pixels, and begins where the ones that it touches end: a place that is a
+ * rounded size times the scale may lie a pixel before that, or behind. Those to the right depend
+ * on those to the left, so after as many rounds as there are parts all are in place.
+ */
+static void place_spans(struct span *spans, size_t n, double scale) {
+	double first = INFINITY;
+	for (size_t i = 0; i < n; i++) {
+		first = fmin(first, spans[i].begin);
 	}
-	return (struct box){left, top, right - left, bottom - top};
+	for (size_t i = 0; i < n * n; i++) {
+		struct span *span = &spans[i % n];
+		double touched = -INFINITY, before = -INFINITY;
+		for (size_t j = 0; j < n; j++) {
+			double end = spans[j].at + spans[j].size;
+			if (spans[j].end == span->begin) {
+				touched = fmax(touched, end);
+			} else if (spans[j].end < span->begin) {
+				before = fmax(before, end);
+			}
+		}
+		span->at = touched > -INFINITY
+			? touched : fmax(before, round((span->begin - first) * scale));
+	}
 }
 
-/* cr is scaled to layout coordinates from the layout's top left corner. */
-static void draw_part(cairo_t *cr, const struct picture_part *part, double scale) {
+static double spans_end(const struct span *spans, size_t n) {
+	double end = 0;
+	for (size_t i = 0; i < n; i++) {
+		end = fmax(end, spans[i].at + spans[i].size);
+	}
+	return end;
+}
+
+static void draw_part(cairo_t *cr, const struct picture_part *part, const struct span *across,
+		const struct span *down) {
 	cairo_surface_t *surface = copy_part(part);
 	cairo_matrix_t upright = upright_matrix(part->transform, part->width, part->height);
-	bool sideways = is_sideways(part->transform);
-	double shown_width = sideways ? part->height : part->width;
-	double shown_height = sideways ? part->width : part->height;
 	cairo_save(cr);
-	cairo_translate(cr, part->x, part->y);
-	cairo_rectangle(cr, 0, 0, part->logical_width, part->logical_height);
+	cairo_rectangle(cr, across->at, down->at, across->size, down->size);
 	cairo_clip(cr);
-	cairo_scale(cr, part->logical_width / shown_width, part->logical_height / shown_height);
+	cairo_translate(cr, across->at, down->at);
+	cairo_scale(cr, across->size / shown_width(part), down->size / shown_height(part));
 	cairo_transform(cr, &upright);
 	cairo_set_source_surface(cr, surface, 0, 0);
 	// Else a picture made larger fades out at its edges.
 	cairo_pattern_set_extend(cairo_get_source(cr), CAIRO_EXTEND_PAD);
-	bool exact = fabs(part_scale(part) - scale) < 1e-6;
+	bool exact = across->size == shown_width(part) && down->size == shown_height(part);
 	cairo_pattern_set_filter(
 			cairo_get_source(cr), exact ? CAIRO_FILTER_NEAREST : CAIRO_FILTER_GOOD);
 	cairo_paint(cr);
@@ -133,43 +173,64 @@ static bool write_png(cairo_surface_t *surface, const char *path, char *error, s
 	return status == CAIRO_STATUS_SUCCESS;
 }
 
+static bool draw_picture(const struct picture_part *parts, const struct span *across,
+		const struct span *down, size_t n_parts, cairo_surface_t *canvas) {
+	cairo_t *cr = cairo_create(canvas);
+	for (size_t i = 0; i < n_parts; i++) {
+		draw_part(cr, &parts[i], &across[i], &down[i]);
+	}
+	bool ok = cairo_status(cr) == CAIRO_STATUS_SUCCESS;
+	cairo_destroy(cr);
+	return ok;
+}
+
+/* across and down: n_parts of each, to be filled in. */
+static void place_parts(const struct picture_part *parts, size_t n_parts, struct span *across,
+		struct span *down) {
+	double finest = 0;
+	for (size_t i = 0; i < n_parts; i++) {
+		finest = fmax(finest, part_scale(&parts[i]));
+	}
+	for (size_t i = 0; i < n_parts; i++) {
+		const struct picture_part *part = &parts[i];
+		double larger = finest / part_scale(part);
+		across[i] = (struct span){.begin = part->x,
+			.end = (double)part->x + part->logical_width,
+			.size = round(shown_width(part) * larger)};
+		down[i] = (struct span){.begin = part->y,
+			.end = (double)part->y + part->logical_height,
+			.size = round(shown_height(part) * larger)};
+	}
+	place_spans(across, n_parts, finest);
+	place_spans(down, n_parts, finest);
+}
+
 bool picture_write(const struct picture_part *parts, size_t n_parts, const char *path,
 		char *error, size_t error_size) {
-	/* One output alone is shown as it is: at a fractional scale its logical size is rounded. */
-	struct picture_part alone;
-	if (n_parts == 1) {
-		alone = parts[0];
-		bool sideways = is_sideways(alone.transform);
-		alone.logical_width = (int32_t)(sideways ? alone.height : alone.width);
-		alone.logical_height = (int32_t)(sideways ? alone.width : alone.height);
-		parts = &alone;
+	struct span *across = calloc(2 * n_parts, sizeof(*across));
+	if (across == NULL) {
+		snprintf(error, error_size, "out of memory");
+		return false;
 	}
-	struct box box = bounds(parts, n_parts);
-	double scale = 0;
-	for (size_t i = 0; i < n_parts; i++) {
-		scale = fmax(scale, part_scale(&parts[i]));
-	}
-	double width = ceil(box.width * scale - 1e-6), height = ceil(box.height * scale - 1e-6);
-	if (!(width >= 1 && height >= 1 && width <= MAX_SIDE_PX && height <= MAX_SIDE_PX)) {
+	struct span *down = across + n_parts;
+	place_parts(parts, n_parts, across, down);
+	double width = spans_end(across, n_parts), height = spans_end(down, n_parts);
+	bool ok = width >= 1 && height >= 1 && width <= MAX_SIDE_PX && height <= MAX_SIDE_PX;
+	if (!ok) {
 		snprintf(error, error_size, "a picture of %.0f x %.0f pixels cannot be made", width,
 				height);
-		return false;
+		goto done;
 	}
 	cairo_surface_t *canvas =
 			cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)width, (int)height);
-	cairo_t *cr = cairo_create(canvas);
-	cairo_scale(cr, scale, scale);
-	cairo_translate(cr, -box.x, -box.y);
-	for (size_t i = 0; i < n_parts; i++) {
-		draw_part(cr, &parts[i], scale);
-	}
-	bool ok = cairo_status(cr) == CAIRO_STATUS_SUCCESS;
+	ok = draw_picture(parts, across, down, n_parts, canvas);
 	if (ok) {
 		ok = write_png(canvas, path, error, error_size);
 	} else {
-		snprintf(error, error_size, "%s", cairo_status_to_string(cairo_status(cr)));
+		snprintf(error, error_size, "out of memory");
 	}
-	cairo_destroy(cr);
 	cairo_surface_destroy(canvas);
+done:
+	free(across);
 	return ok;
 }

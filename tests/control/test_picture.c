@@ -118,6 +118,71 @@ TEST(one_output_keeps_its_pixels_when_its_logical_size_was_rounded) {
 	cairo_surface_destroy(surface);
 }
 
+/* Two of these side by side and one of another scale below, all of whose sizes are rounded. */
+TEST(no_row_or_column_is_lost_or_doubled_at_fractional_scales) {
+	static const struct {
+		int width, height, scale_percent;
+	} cases[] = {{1280, 720, 150}, {1366, 768, 125}, {1080, 1920, 175}, {1001, 703, 133}};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int width = cases[i].width, height = cases[i].height;
+		int across = width * 100 / cases[i].scale_percent;
+		int down = height * 100 / cases[i].scale_percent;
+		uint32_t *pixels = calloc((size_t)width * (size_t)height, sizeof(*pixels));
+		for (int p = 0; p < width * height; p++) {
+			pixels[p] = 0x000001 + (uint32_t)(p % width) * 0x1000 +
+				(uint32_t)(p / width); // no two alike next to each other
+		}
+		struct picture_part part = {.pixels = pixels, .width = (uint32_t)width,
+			.height = (uint32_t)height, .stride_bytes = (uint32_t)width * 4,
+			.logical_width = across, .logical_height = down};
+		struct picture_part parts[] = {part, part, part};
+		parts[1].x = across;
+		parts[2].y = down;
+		cairo_surface_t *surface = compose(parts, 3);
+		EXPECT_INT(cairo_image_surface_get_width(surface), 2 * width);
+		EXPECT_INT(cairo_image_surface_get_height(surface), 2 * height);
+		for (int p = 0; p < width * height; p++) {
+			int x = p % width, y = p / width;
+			uint32_t pixel = pixels[p] & 0xffffff;
+			EXPECT_INT(pixel_at(surface, x, y), pixel);
+			EXPECT_INT(pixel_at(surface, width + x, y), pixel);
+			EXPECT_INT(pixel_at(surface, x, height + y), pixel);
+		}
+		cairo_surface_destroy(surface);
+		free(pixels);
+	}
+}
+
+TEST(an_output_of_another_scale_begins_where_the_finest_ends) {
+	/* 1280 x 720 at 1.5, which is 853 x 480, and 640 x 480 at 1. */
+	size_t n_fine = 1280 * 720, n_coarse = 640 * 480;
+	uint32_t *fine = calloc(n_fine, 4), *coarse = calloc(n_coarse, 4);
+	for (size_t i = 0; i < n_fine; i++) {
+		fine[i] = RED;
+	}
+	for (size_t i = 0; i < n_coarse; i++) {
+		coarse[i] = GREEN;
+	}
+	struct picture_part parts[] = {
+		{.pixels = coarse, .width = 640, .height = 480, .stride_bytes = 640 * 4, .x = 853,
+			.logical_width = 640, .logical_height = 480},
+		{.pixels = fine, .width = 1280, .height = 720, .stride_bytes = 1280 * 4,
+			.logical_width = 853, .logical_height = 480},
+	};
+	cairo_surface_t *surface = compose(parts, 2);
+	EXPECT_INT(cairo_image_surface_get_width(surface), 1280 + 960);
+	EXPECT_INT(cairo_image_surface_get_height(surface), 720);
+	for (int y = 0; y < 720; y++) {
+		EXPECT_INT(pixel_at(surface, 0, y), RED);
+		EXPECT_INT(pixel_at(surface, 1279, y), RED);
+		EXPECT_INT(pixel_at(surface, 1280, y), GREEN);
+		EXPECT_INT(pixel_at(surface, 2239, y), GREEN);
+	}
+	cairo_surface_destroy(surface);
+	free(fine);
+	free(coarse);
+}
+
 TEST(a_file_that_cannot_be_written_is_named) {
 	struct picture_part part = {.pixels = upright, .width = 3, .height = 2, .stride_bytes = 12,
 		.logical_width = 3, .logical_height = 2};

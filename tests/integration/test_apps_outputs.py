@@ -48,6 +48,25 @@ def scaled(box, scale):
 @needs('wlr-randr')
 class Scale(AppCase):
     @needs('foot')
+    def test_a_picture_of_two_outputs_has_all_pixels_of_both(self):
+        with self.desktop(app('foot', '-w', '401x251'), outputs=2) as d:
+            # 910 x 512 and 1092 x 614, side by side.
+            for number, scale, place in (('1', '1.5', '0,0'), ('2', '1.25', '910,0')):
+                randr(d, '--output', f'HEADLESS-{number}', '--custom-mode', '1366x768@60',
+                      '--scale', scale, '--pos', place)
+            self.start(d)
+            self.settled(d)
+            both, fine, coarse = d.screenshot(), shot(d), shot(d, 'HEADLESS-2')
+            self.assertEqual((both.width, both.height), (1366 + round(1366 * 1.2), round(768 * 1.2)))
+            self.assertEqual((fine.width, fine.height), (1366, 768))
+            self.assertEqual((coarse.width, coarse.height), (1366, 768))
+            # The pixels of the finer one are all there and nowhere else, the other's are larger.
+            for y in range(768):
+                row = both.data[y * both.stride:][:1366 * 4]
+                self.assertEqual(row, fine.data[y * fine.stride:][:1366 * 4], f'row {y}')
+            self.assertEqual(set(both.colors((1366, 0, 1, 900))), set(coarse.colors((0, 0, 1, 750))))
+
+    @needs('foot')
     def test_a_terminal_is_sharp_at_fractional_scales(self):
         # Full blocks at every second place of a line: their edges are hard in every picture that is
         # drawn at the output's own scale, and soft in every one that was scaled to it.
