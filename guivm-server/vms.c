@@ -25,7 +25,7 @@ bool vms_global_filter(const struct wl_client *client, const struct wl_global *g
 		return vm != NULL && vm->manager == client;
 	}
 	if (global == vms->arena_global) {
-		return vm != NULL && vm->manager != client;
+		return vm != NULL;
 	}
 	if (foreign_is_global(vms, global)) {
 		return foreign_permits(vms, global, vm != NULL ? vm->config->name : "") &&

@@ -106,6 +106,8 @@ struct pages_impl {
 	void (*release)(struct pages_region *region);
 	bool (*map)(struct pages *pages, const struct pages_ref *untrusted_ref, uint64_t min_size,
 			struct pages_mapping *mapping);
+	/* Where mappings are mapped once: another descriptor. Does not count. */
+	int (*mapping_fd)(struct pages *pages, const struct pages_mapping *mapping);
 	void (*unmap)(struct pages *pages, struct pages_mapping *mapping);
 };
 

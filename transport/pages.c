@@ -2,6 +2,7 @@
 #include "transport/pages.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <wayland-server-core.h>
 
 #include "transport/backend.h"
@@ -125,6 +126,32 @@ void pages_release(struct pages_region *region) {
 bool pages_map(struct pages *pages, const struct pages_ref *untrusted_ref, uint64_t min_size,
 		struct pages_mapping *mapping) {
 	return pages->impl->map(pages, untrusted_ref, min_size, mapping);
+}
+
+int pages_mapping_fd(struct pages *pages, struct pages_mapping *mapping) {
+	if (!mapping->once || mapping->n_given == 0) {
+		mapping->n_given++;
+		return fcntl(mapping->fd, F_DUPFD_CLOEXEC, 0);
+	}
+	if (mapping->size > pages->max_bytes - pages->bytes_used) {
+		errno = ENOSPC;
+		return -1;
+	}
+	int fd = pages->impl->mapping_fd(pages, mapping);
+	if (fd >= 0) {
+		mapping->n_given++;
+		mapping->quota_bytes += mapping->size;
+		pages->bytes_used += mapping->size;
+	}
+	return fd;
+}
+
+void pages_mapping_forget(struct pages *pages, struct pages_mapping *mapping) {
+	// The first, which cannot be mapped again, counts until it is unmapped.
+	if (mapping->quota_bytes > mapping->size) {
+		mapping->quota_bytes -= mapping->size;
+		pages->bytes_used -= mapping->size;
+	}
 }
 
 void pages_unmap(struct pages *pages, struct pages_mapping *mapping) {

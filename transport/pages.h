@@ -115,8 +115,10 @@ struct pages_mapping {
 	off_t offset;
 	uint64_t size; // bytes, as the trusted side measured it, never as the peer claimed
 	bool writable; // may be mapped PROT_WRITE too (wl_shm does that)
+	bool once; // mmap() works one time, whoever calls it: as Xen's gntdev has it
 	bool can_shrink; // handed over and not sealed: guard every access against SIGBUS
-	uint64_t id, quota_bytes; // internal
+	uint64_t id, quota_bytes, source; // internal
+	uint32_t n_given; // internal
 };
 
 /*
@@ -135,6 +137,15 @@ bool pages_map(struct pages *pages, const struct pages_ref *untrusted_ref, uint6
  * up as by pages_map().
  */
 int pages_take_fd(struct pages *pages, const struct pages_ref *untrusted_ref);
+
+/*
+ * Importer: a descriptor of the mapping's memory at its offset, the caller's, to be mapped beside
+ * others: a duplicate, or, with mapping.once, one that shares nothing with others and counts
+ * against the quota like another region, but for the first. -1 with errno: ENOSPC quota, others.
+ * forget: one of them is not mapped any more.
+ */
+int pages_mapping_fd(struct pages *pages, struct pages_mapping *mapping);
+void pages_mapping_forget(struct pages *pages, struct pages_mapping *mapping);
 
 /* Closes and acknowledges. */
 void pages_unmap(struct pages *pages, struct pages_mapping *mapping);

@@ -296,8 +296,10 @@ static bool fill_mapping(struct pages_xen *pages, const struct xen_ref *ref, uin
 		.size = size,
 		// Where the peer lies about it the compositor's mmap() fails.
 		.writable = ref->writable != 0,
+		.once = true,
 		.quota_bytes = size,
 		.id = ref->token,
+		.source = (uint64_t)ref->directory << 32 | ref->n_pages,
 	};
 	return mapping->fd >= 0;
 }
@@ -327,6 +329,16 @@ static bool xen_map(struct pages *base, const struct pages_ref *untrusted_bytes,
 	pages_acks_hold(&pages->acks, mapping->fd);
 	base->bytes_used += mapping->quota_bytes;
 	return true;
+}
+
+/* gntdev lets what it mapped be mapped by mmap() once, and never again. */
+static int xen_mapping_fd(struct pages *base, const struct pages_mapping *mapping) {
+	if (!base->connected) {
+		errno = ENOTCONN;
+		return -1;
+	}
+	return xen_broker_map(xen_of((struct pages_xen *)base)->broker,
+		(uint32_t)(mapping->source >> 32), (uint32_t)mapping->source);
 }
 
 static void xen_unmap(struct pages *base, struct pages_mapping *mapping) {
@@ -409,6 +421,7 @@ static const struct pages_impl pages_xen_impl = {
 	.share_memory = xen_share_memory,
 	.release = xen_release,
 	.map = xen_map,
+	.mapping_fd = xen_mapping_fd,
 	.unmap = xen_unmap,
 };
 

@@ -19,13 +19,19 @@ struct arena_list *arena_list_create(uint64_t max_inline_bytes) {
 	return list;
 }
 
-void arena_list_destroy(struct arena_list *list, struct pages *pages) {
+static void arena_unmap(struct arena *arena, struct relay *relay) {
+	upstream_let_go(relay->upstream, arena->held);
+	pages_unmap(relay->pages, &arena->mapping);
+	arena->live = false;
+}
+
+void arena_list_destroy(struct arena_list *list, struct relay *relay) {
 	if (list == NULL) {
 		return;
 	}
 	for (uint32_t i = 0; i < LIMIT_ARENAS_PER_LINK; i++) {
 		if (list->arenas[i].live) {
-			pages_unmap(pages, &list->arenas[i].mapping);
+			arena_unmap(&list->arenas[i], relay);
 		}
 	}
 	free(list);
@@ -83,6 +89,8 @@ static void handle_add(struct relay *relay, const struct link_frame *frame) {
 				"arena %u: memory that the compositor cannot map", untrusted_id);
 		return;
 	}
+	// Otherwise what the last application let go of, the next could not have.
+	arena->held = arena->mapping.once ? upstream_hold(relay->upstream, &arena->mapping) : NULL;
 	arena->live = true;
 	arena->n_buffers = 0;
 }
@@ -99,8 +107,7 @@ static void handle_remove(struct relay *relay, const struct link_frame *frame) {
 	wl_list_for_each (client, &relay->clients, link) {
 		buffer_list_drop_pool(client, untrusted_id);
 	}
-	pages_unmap(relay->pages, &arena->mapping);
-	arena->live = false;
+	arena_unmap(arena, relay);
 	link_send(relay->link, LINK_ARENA_REMOVE, 0, untrusted_id, NULL, 0);
 }
 

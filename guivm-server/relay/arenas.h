@@ -9,6 +9,7 @@
 #include "protocol/link.h"
 #include "transport/pages.h"
 
+struct isthmus_arena_v1;
 struct relay;
 
 /*
@@ -21,6 +22,7 @@ struct arena {
 			    // included
 	uint64_t size; // as LINK_ARENA_ADD said, checked against what is mapped
 	struct pages_mapping mapping;
+	struct isthmus_arena_v1 *held; // where it is mapped once for all; or NULL
 };
 
 struct arena_list {
@@ -31,7 +33,7 @@ struct arena_list {
 
 struct arena_list *arena_list_create(uint64_t max_inline_bytes);
 /* pages: where the arenas were mapped; NULL when there are none. list may be NULL. */
-void arena_list_destroy(struct arena_list *list, struct pages *pages);
+void arena_list_destroy(struct arena_list *list, struct relay *relay);
 
 /* A live arena or NULL. Any id is legal input. */
 struct arena *arena_list_find(struct arena_list *list, uint32_t untrusted_id);

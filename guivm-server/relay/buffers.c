@@ -90,6 +90,11 @@ void buffer_list_destroy(struct buffer_list *list, struct relay *relay) {
 	wl_list_for_each_safe (buffer, next, &list->buffers, link) {
 		held_buffer_free(buffer, relay->arenas);
 	}
+	for (uint32_t i = 0; list->arena_manager == 0 && i < LIMIT_ARENAS_PER_LINK; i++) {
+		if (list->arenas[i] != 0) {
+			pages_mapping_forget(relay->pages, &relay->arenas->arenas[i].mapping);
+		}
+	}
 	if (list->orphan_timer != NULL) {
 		wl_event_source_remove(list->orphan_timer);
 	}
@@ -228,17 +233,24 @@ static struct buffer_list *get_list(struct client *client) {
 }
 
 /* -1: the application was ended. */
-static int duplicate(struct client *client, int fd) {
-	int owned_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (owned_fd < 0) {
-		client_error(client, ID_MAP_DISPLAY, CLIENT_NO_MEMORY, "out of descriptors");
+static int check_fd(struct client *client, int fd) {
+	if (fd < 0) {
+		client_error(client, ID_MAP_DISPLAY, CLIENT_NO_MEMORY,
+				"no descriptor of its memory: %s", strerror(errno));
 	}
-	return owned_fd;
+	return fd;
 }
 
-/* A wl_shm_pool over fd, which is the caller's. 0: the application was ended. */
-static uint32_t create_pool(struct client *client, int fd, uint64_t size_bytes) {
-	int owned_fd = duplicate(client, fd);
+/* Any compositor maps it for each application, guivm-server once for all. -1: it was ended. */
+static int arena_fd(struct client *client, struct arena *arena) {
+	return check_fd(client, client->buffers->arena_manager == 0
+		? pages_mapping_fd(client->relay->pages, &arena->mapping)
+		: fcntl(arena->mapping.fd, F_DUPFD_CLOEXEC, 0));
+}
+
+/* A wl_shm_pool over owned_fd, which is taken. 0: the application was ended, as with an owned_fd of
+ * -1 it was before. */
+static uint32_t create_pool(struct client *client, int owned_fd, uint64_t size_bytes) {
 	uint32_t pool = owned_fd >= 0 ? take_id(client, ID_MAP_OWN_POOL) : 0;
 	if (pool == 0) {
 		fd_close(&owned_fd);
@@ -276,17 +288,17 @@ static bool create_wl_buffer(struct client *client, struct held_buffer *buffer, 
 
 /* An isthmus_arena_v1, or a wl_shm_pool that covers all up to the arena's end. 0: the application
  * was ended. */
-static uint32_t create_arena(struct client *client, const struct arena *arena) {
+static uint32_t create_arena(struct client *client, struct arena *arena) {
 	uint64_t offset = (uint64_t)arena->mapping.offset;
 	if (client->buffers->arena_manager == 0) {
 		if (arena_fits_pool(arena)) {
-			return create_pool(client, arena->mapping.fd, offset + arena->size);
+			return create_pool(client, arena_fd(client, arena), offset + arena->size);
 		}
 		client_error(client, ID_MAP_DISPLAY, CLIENT_NO_MEMORY,
 				"memory that the compositor cannot map");
 		return 0;
 	}
-	int owned_fd = duplicate(client, arena->mapping.fd);
+	int owned_fd = arena_fd(client, arena);
 	uint32_t id = owned_fd >= 0 ? take_id(client, ID_MAP_OWN_ARENA) : 0;
 	if (id == 0) {
 		fd_close(&owned_fd);
@@ -336,7 +348,8 @@ static bool create_in_arena(struct client *client, struct held_buffer *buffer, u
 /* fd: the memory, the caller's. The pool is for this buffer alone. */
 static bool create_inline(
 		struct client *client, struct held_buffer *buffer, int fd, uint32_t format) {
-	uint32_t pool = create_pool(client, fd, inline_size(buffer));
+	int owned_fd = check_fd(client, fcntl(fd, F_DUPFD_CLOEXEC, 0));
+	uint32_t pool = create_pool(client, owned_fd, inline_size(buffer));
 	return pool != 0 && create_wl_buffer(client, buffer, pool, 0, format) &&
 	       destroy_pool(client, pool);
 }

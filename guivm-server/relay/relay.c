@@ -180,7 +180,7 @@ static void drop_link(struct relay *relay) {
 				ISTHMUS_RELAY_V1_LAUNCH_STATUS_NO_LINK, 0);
 	}
 	relay->launches.count = 0;
-	arena_list_destroy(relay->arenas, relay->pages);
+	arena_list_destroy(relay->arenas, relay);
 	relay->arenas = NULL;
 	pipe_set_destroy(relay->pipes);
 	relay->pipes = NULL;

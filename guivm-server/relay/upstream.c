@@ -15,8 +15,10 @@
 
 #include "common/fd.h"
 #include "common/log.h"
+#include "isthmus-arena-v1-client-protocol.h"
 #include "isthmus-relay-v1-client-protocol.h"
 #include "security-context-v1-client-protocol.h"
+#include "transport/pages.h"
 
 #define SECURITY_BACKLOG 64
 
@@ -31,6 +33,7 @@ struct upstream {
 	bool blocked; // the compositor reads less than it is sent
 
 	struct isthmus_relay_v1 *relay; // managed, else NULL
+	struct isthmus_arena_manager_v1 *arenas; // likewise
 	struct wp_security_context_manager_v1 *security; // drop-in, NULL where not offered
 	int security_close_fd; // while open, the security context's listening socket lives
 	int security_listen_fd;
@@ -93,6 +96,10 @@ static void registry_handle_global(void *data, struct wl_registry *registry, uin
 	if (strcmp(interface, isthmus_relay_v1_interface.name) == 0 && upstream->relay == NULL) {
 		upstream->relay = wl_registry_bind(registry, name, &isthmus_relay_v1_interface, 1);
 		isthmus_relay_v1_add_listener(upstream->relay, &relay_listener, upstream);
+	} else if (strcmp(interface, isthmus_arena_manager_v1_interface.name) == 0 &&
+			upstream->arenas == NULL) {
+		upstream->arenas = wl_registry_bind(
+				registry, name, &isthmus_arena_manager_v1_interface, 1);
 	} else if (strcmp(interface, wp_security_context_manager_v1_interface.name) == 0 &&
 			upstream->security == NULL) {
 		upstream->security = wl_registry_bind(
@@ -264,6 +271,9 @@ void upstream_close(struct upstream *upstream) {
 	if (upstream->security != NULL) {
 		wp_security_context_manager_v1_destroy(upstream->security);
 	}
+	if (upstream->arenas != NULL) {
+		isthmus_arena_manager_v1_destroy(upstream->arenas);
+	}
 	if (upstream->relay != NULL) {
 		isthmus_relay_v1_destroy(upstream->relay);
 	}
@@ -320,6 +330,27 @@ bool upstream_connects(const struct upstream *upstream) {
 
 bool upstream_maps_arenas(const struct upstream *upstream) {
 	return upstream->relay != NULL;
+}
+
+struct isthmus_arena_v1 *upstream_hold(
+		struct upstream *upstream, const struct pages_mapping *mapping) {
+	if (upstream->arenas == NULL || upstream->gone) {
+		return NULL;
+	}
+	uint64_t offset = (uint64_t)mapping->offset;
+	struct isthmus_arena_v1 *held = isthmus_arena_manager_v1_create_arena(upstream->arenas,
+			mapping->fd, (uint32_t)(offset >> 32), (uint32_t)offset,
+			(uint32_t)mapping->size);
+	// Before any application can have mapped it and be gone.
+	upstream_flush(upstream);
+	return held;
+}
+
+void upstream_let_go(struct upstream *upstream, struct isthmus_arena_v1 *held) {
+	if (held != NULL) {
+		isthmus_arena_v1_destroy(held);
+		upstream_flush(upstream);
+	}
 }
 
 void upstream_set_state(struct upstream *upstream, enum upstream_state state, uint32_t reason) {

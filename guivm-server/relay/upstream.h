@@ -17,6 +17,8 @@ struct wl_event_loop;
  *   drop-in  any compositor, by display name: applications' connections are made through
  * wp_security_context_v1 where it is offered, else they are ordinary ones.
  */
+struct isthmus_arena_v1;
+struct pages_mapping;
 struct upstream;
 
 struct upstream_interface {
@@ -55,6 +57,12 @@ bool upstream_connects(const struct upstream *upstream);
 
 /* Whether the compositor maps arenas wherever they lie, by isthmus_arena_v1. */
 bool upstream_maps_arenas(const struct upstream *upstream);
+
+/* Managed: the compositor maps it and keeps it mapped until it is let go of. NULL: it does not. */
+struct isthmus_arena_v1 *upstream_hold(
+		struct upstream *upstream, const struct pages_mapping *mapping);
+/* held may be NULL. */
+void upstream_let_go(struct upstream *upstream, struct isthmus_arena_v1 *held);
 
 /* Managed; nothing happens in drop-in mode. reason: enum isthmus_relay_v1_reason. */
 void upstream_set_state(struct upstream *upstream, enum upstream_state state, uint32_t reason);

@@ -60,6 +60,14 @@ bool upstream_maps_arenas(const struct upstream *upstream) {
 	return true;
 }
 
+struct isthmus_arena_v1 *upstream_hold(
+		struct upstream *upstream, const struct pages_mapping *mapping) {
+	return NULL;
+}
+
+void upstream_let_go(struct upstream *upstream, struct isthmus_arena_v1 *held) {
+}
+
 void upstream_set_state(struct upstream *upstream, enum upstream_state state, uint32_t reason) {
 }
 

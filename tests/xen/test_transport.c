@@ -85,6 +85,33 @@ TEST(a_region_drains_until_the_importer_let_go) {
 	ends_close(&guivm, &appvm);
 }
 
+TEST(a_region_is_mapped_by_each_who_asks) {
+	struct end guivm, appvm;
+	struct pages_mapping mapping;
+	connect_ends(&guivm, &appvm);
+	struct pages_region *region = pages_alloc(appvm.pages, PAGE);
+	((char *)pages_region_data(region))[7] = 'x';
+	struct pages_ref ref = pages_region_ref(region);
+	EXPECT(pages_map(guivm.pages, &ref, PAGE, &mapping));
+	EXPECT(mapping.once);
+	for (unsigned i = 0; i < 3; i++) {
+		int fd = pages_mapping_fd(guivm.pages, &mapping);
+		char *bytes = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, mapping.offset);
+		EXPECT(bytes != MAP_FAILED);
+		EXPECT_INT(bytes[7], 'x');
+		munmap(bytes, PAGE);
+		// As mapping.once says.
+		EXPECT(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED);
+		close(fd);
+		EXPECT_INT(pages_bytes_used(guivm.pages), (i + 1) * PAGE);
+	}
+	pages_mapping_forget(guivm.pages, &mapping);
+	EXPECT_INT(pages_bytes_used(guivm.pages), 2 * PAGE);
+	pages_unmap(guivm.pages, &mapping);
+	EXPECT_INT(pages_bytes_used(guivm.pages), 0);
+	ends_close(&guivm, &appvm);
+}
+
 TEST(what_is_still_mapped_is_never_given_out_again) {
 	struct end guivm, appvm;
 	struct pages_mapping mapping;
