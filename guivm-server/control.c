@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guivm-server/control.h"
 
-#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "guivm-server/reads.h"
 #include "guivm-server/vm.h"
 #include "isthmus-control-v1-server-protocol.h"
 
 #define DEFAULT_BORDER_WIDTH 4
 #define TEXT_MAX 1024 // bytes of a string from the VM set: an event has to fit into 4096
 #define RELOAD_TEXT_MAX 3000
-#define UNREAD_MAX_BYTES (64 * 1024) // of one client, before changes are kept back
-#define AGAIN_MS 50
 
 struct control {
 	struct wl_display *display;
@@ -134,16 +131,7 @@ static void send_changes(struct control *control, struct wl_resource *resource) 
 	}
 }
 
-/*
- * VMs can change titles faster than a launcher draws. Who has not read what was sent gets the rest
- * when it has: otherwise its queue would overflow, and libwayland would disconnect it.
- */
-static bool client_reads(const struct control_client *client) {
-	int unread = 0;
-	int fd = wl_client_get_fd(wl_resource_get_client(client->resource));
-	return ioctl(fd, SIOCOUTQ, &unread) < 0 || unread <= UNREAD_MAX_BYTES;
-}
-
+/* Who does not read gets all of it again once it has. */
 static void control_flush(struct control *control) {
 	bool changes = control->dirty_vms.size > 0 || control->gone_windows.size > 0;
 	struct window_copy *window;
@@ -153,9 +141,9 @@ static void control_flush(struct control *control) {
 	struct control_client *client;
 	wl_list_for_each (client, &control->clients, link) {
 		bool due = client->fresh || client->behind || control->reset || changes;
-		if (due && !client_reads(client)) {
+		if (due && !client_reads(wl_resource_get_client(client->resource))) {
 			client->behind = true;
-			wl_event_source_timer_update(control->again, AGAIN_MS);
+			wl_event_source_timer_update(control->again, READS_AGAIN_MS);
 			continue;
 		}
 		if (client->fresh) {

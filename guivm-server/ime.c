@@ -12,6 +12,7 @@
 
 #include "guivm-server/ime_popup.h"
 #include "guivm-server/keyboard.h"
+#include "guivm-server/reads.h"
 #include "guivm-server/server.h"
 
 /* Follows one zwp_text_input_v3. */
@@ -26,7 +27,13 @@ struct ime {
 	struct server *server;
 	struct wl_list text_inputs; // text_input.link
 	struct wlr_input_method_v2 *method; // NULL: none runs
-	struct wlr_text_input_v3 *active; // what the input method was told of; NULL: nothing
+	struct wlr_text_input_v3 *active; // where text goes; NULL: nowhere
+	uint32_t activation; // another one each time that active is enabled; 0: active is NULL
+	uint32_t last_activation;
+	uint32_t told; // of activation, to the input method; 0: that nothing is active
+	bool left; // what it was told of is not active any more
+	bool changed; // since active's state was told
+	struct wl_event_source *again; // a timer, running while the input method does not read
 	struct ime_popups *popups;
 	struct wl_listener new_text_input, new_method, focus_change;
 	struct wl_listener method_commit, method_popup, method_grab, method_destroy;
@@ -45,7 +52,46 @@ static void ime_send_state(struct ime *ime) {
 				state->content_type.purpose);
 	}
 	wlr_input_method_v2_send_done(ime->method);
+}
+
+static void ime_send_activation(struct ime *ime) {
+	if (ime->left && ime->method->active) {
+		wlr_input_method_v2_send_deactivate(ime->method);
+		wlr_input_method_v2_send_done(ime->method);
+	}
+	ime->left = false;
+	ime->told = ime->activation;
+	if (ime->active != NULL) {
+		wlr_input_method_v2_send_activate(ime->method);
+		ime_send_state(ime);
+	}
+}
+
+/*
+ * Tells the input method what is new. An application can change its text, or enter and leave it,
+ * faster than the input method reads: then it is told what is so once it has.
+ */
+static void ime_sync(struct ime *ime) {
+	if (ime->method == NULL || ime->server->terminating) {
+		return;
+	}
+	if (!client_reads(wl_resource_get_client(ime->method->resource))) {
+		wl_event_source_timer_update(ime->again, READS_AGAIN_MS);
+		return;
+	}
+	bool changed = ime->changed;
+	ime->changed = false;
+	if (ime->told != ime->activation) {
+		ime_send_activation(ime);
+	} else if (changed && ime->active != NULL) {
+		ime_send_state(ime);
+	}
 	ime_update_popups(ime->server);
+}
+
+static int ime_handle_again(void *data) {
+	ime_sync(data);
+	return 0;
 }
 
 static void ime_deactivate(struct ime *ime) {
@@ -53,10 +99,9 @@ static void ime_deactivate(struct ime *ime) {
 		return;
 	}
 	ime->active = NULL;
-	if (ime->method != NULL && ime->method->active) {
-		wlr_input_method_v2_send_deactivate(ime->method);
-		wlr_input_method_v2_send_done(ime->method);
-	}
+	ime->activation = 0;
+	ime->left = true;
+	ime_sync(ime);
 	ime_update_popups(ime->server);
 }
 
@@ -65,10 +110,9 @@ static void ime_activate(struct ime *ime, struct wlr_text_input_v3 *input) {
 		ime_deactivate(ime);
 	}
 	ime->active = input;
-	if (ime->method != NULL) {
-		wlr_input_method_v2_send_activate(ime->method);
-		ime_send_state(ime);
-	}
+	ime->last_activation += ime->last_activation == UINT32_MAX ? 2 : 1; // never 0
+	ime->activation = ime->last_activation;
+	ime_sync(ime);
 }
 
 static void text_input_handle_enable(struct wl_listener *listener, void *data) {
@@ -81,8 +125,9 @@ static void text_input_handle_enable(struct wl_listener *listener, void *data) {
 static void text_input_handle_commit(struct wl_listener *listener, void *data) {
 	struct text_input *input = wl_container_of(listener, input, commit);
 	struct ime *ime = input->ime;
-	if (ime->active == input->wlr_input && ime->method != NULL) {
-		ime_send_state(ime);
+	if (ime->active == input->wlr_input) {
+		ime->changed = true;
+		ime_sync(ime);
 	}
 }
 
@@ -158,7 +203,7 @@ static void ime_handle_method_commit(struct wl_listener *listener, void *data) {
 	struct ime *ime = wl_container_of(listener, ime, method_commit);
 	const struct wlr_input_method_v2_state *state = &ime->method->current;
 	/* What was meant for the text field before is nothing for this one. */
-	if (ime->active == NULL || !ime->method->client_active) {
+	if (ime->active == NULL || ime->told != ime->activation || !ime->method->client_active) {
 		return;
 	}
 	if (state->preedit.text != NULL) {
@@ -189,6 +234,8 @@ static void ime_handle_method_grab(struct wl_listener *listener, void *data) {
 
 static void ime_forget_method(struct ime *ime) {
 	ime->method = NULL;
+	ime->told = 0;
+	ime->left = false;
 	wl_list_remove(&ime->method_commit.link);
 	wl_list_remove(&ime->method_popup.link);
 	wl_list_remove(&ime->method_grab.link);
@@ -216,9 +263,7 @@ static void ime_handle_new_method(struct wl_listener *listener, void *data) {
 	listen(&ime->method_popup, ime_handle_method_popup, &method->events.new_popup_surface);
 	listen(&ime->method_grab, ime_handle_method_grab, &method->events.grab_keyboard);
 	listen(&ime->method_destroy, ime_handle_method_destroy, &method->events.destroy);
-	if (ime->active != NULL) {
-		ime_activate(ime, ime->active);
-	}
+	ime_sync(ime);
 }
 
 /* NULL: its keys are the application's. What the input method types never goes back to it. */
@@ -258,8 +303,16 @@ bool ime_handle_modifiers(struct server *server, struct keyboard *keyboard) {
 }
 
 void ime_update_popups(struct server *server) {
-	if (server->ime != NULL && !server->terminating) {
-		ime_popups_update(server->ime->popups, server->ime->active);
+	struct ime *ime = server->ime;
+	if (ime == NULL || server->terminating) {
+		return;
+	}
+	bool reads = ime->method == NULL ||
+		client_reads(wl_resource_get_client(ime->method->resource));
+	if (ime->active == NULL || reads) {
+		ime_popups_update(ime->popups, ime->active);
+	} else {
+		wl_event_source_timer_update(ime->again, READS_AGAIN_MS);
 	}
 }
 
@@ -277,6 +330,12 @@ struct ime *ime_create(struct server *server) {
 	}
 	ime->server = server;
 	ime->popups = popups;
+	ime->again = wl_event_loop_add_timer(server->loop, ime_handle_again, ime);
+	if (ime->again == NULL) {
+		ime_popups_destroy(popups);
+		free(ime);
+		return NULL;
+	}
 	wl_list_init(&ime->text_inputs);
 	listen(&ime->new_text_input, ime_handle_new_text_input,
 			&text_inputs->events.new_text_input);
@@ -291,6 +350,7 @@ void ime_destroy(struct ime *ime) {
 		wl_list_remove(&ime->new_text_input.link);
 		wl_list_remove(&ime->new_method.link);
 		wl_list_remove(&ime->focus_change.link);
+		wl_event_source_remove(ime->again);
 		ime_popups_destroy(ime->popups);
 		free(ime);
 	}

@@ -230,7 +230,7 @@ static bool server_init_input(struct server *server) {
 
 static bool server_init_shells(struct server *server) {
 	return (server->xdg = xdg_create(server)) != NULL &&
-		toplevels_create(server) &&
+		(server->toplevels = toplevels_create(server)) != NULL &&
 		(server->decorations = decorations_create(server)) != NULL &&
 		(server->activation = activation_create(server)) != NULL &&
 		(server->bell = bell_create(server)) != NULL &&
@@ -325,6 +325,7 @@ static void server_finish_modules(struct server *server) {
 	activation_destroy(server->activation);
 	decorations_destroy(server->decorations);
 	xdg_destroy(server->xdg);
+	toplevels_destroy(server->toplevels);
 	tablets_destroy(server->tablets);
 	gestures_destroy(server->gestures);
 	ime_destroy(server->ime);

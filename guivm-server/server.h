@@ -27,6 +27,7 @@ struct selection;
 struct shortcuts;
 struct tablets;
 struct timing;
+struct toplevels;
 struct view;
 struct vms;
 struct vmset;
@@ -79,7 +80,7 @@ struct server {
 	struct activation *activation;
 	struct wlr_scene_rect *background;
 	struct xdg *xdg;
-	struct wlr_foreign_toplevel_manager_v1 *toplevels;
+	struct toplevels *toplevels;
 	struct idle *idle;
 	struct ime *ime;
 	struct inhibit *inhibit;

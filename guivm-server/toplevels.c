@@ -10,14 +10,23 @@
 
 #include "guivm-server/focus.h"
 #include "guivm-server/output.h"
+#include "guivm-server/reads.h"
 #include "guivm-server/server.h"
 #include "guivm-server/view.h"
 #include "guivm-server/vm.h"
 
+struct toplevels {
+	struct server *server;
+	struct wlr_foreign_toplevel_manager_v1 *manager;
+	struct wl_event_source *idle; // changes are to be told; NULL: none
+	struct wl_event_source *again; // a timer, running while a task bar does not read
+};
+
 /* One window in the list. */
 struct toplevel_entry {
 	struct view *view;
-	struct wlr_foreign_toplevel_handle_v1 *handle;
+	struct wlr_foreign_toplevel_handle_v1 *handle; // NULL: not told of yet
+	bool dirty;
 	struct wlr_output *output; // that task bars were told; NULL: none
 	struct wl_listener request_maximize, request_minimize, request_activate;
 	struct wl_listener request_fullscreen, request_close, output_destroy;
@@ -80,14 +89,21 @@ static void listen(
 
 static void entry_create(struct view *view) {
 	struct toplevel_entry *entry = calloc(1, sizeof(*entry));
-	struct wlr_foreign_toplevel_handle_v1 *handle = entry != NULL
-		? wlr_foreign_toplevel_handle_v1_create(view->window.server->toplevels) : NULL;
-	if (handle == NULL) {
-		free(entry);
+	if (entry == NULL) {
 		return;
 	}
 	view->entry = entry;
 	entry->view = view;
+	entry->output_destroy.notify = entry_handle_output_destroy;
+	wl_list_init(&entry->output_destroy.link);
+}
+
+static void entry_create_handle(struct toplevels *toplevels, struct toplevel_entry *entry) {
+	struct wlr_foreign_toplevel_handle_v1 *handle =
+			wlr_foreign_toplevel_handle_v1_create(toplevels->manager);
+	if (handle == NULL) {
+		return;
+	}
 	entry->handle = handle;
 	listen(&entry->request_maximize, entry_handle_request_maximize,
 			&handle->events.request_maximize);
@@ -98,8 +114,6 @@ static void entry_create(struct view *view) {
 	listen(&entry->request_fullscreen, entry_handle_request_fullscreen,
 			&handle->events.request_fullscreen);
 	listen(&entry->request_close, entry_handle_request_close, &handle->events.request_close);
-	entry->output_destroy.notify = entry_handle_output_destroy;
-	wl_list_init(&entry->output_destroy.link);
 }
 
 static void entry_update_names(struct toplevel_entry *entry) {
@@ -146,15 +160,9 @@ static void entry_update_parent(struct toplevel_entry *entry) {
 	}
 }
 
-void toplevels_update(struct view *view) {
-	if (view->entry == NULL) {
-		entry_create(view);
-	}
-	struct toplevel_entry *entry = view->entry;
-	if (entry == NULL) {
-		return;
-	}
-	uint32_t flags = view->window.flags;
+static void entry_tell(struct toplevel_entry *entry) {
+	uint32_t flags = entry->view->window.flags;
+	entry->dirty = false;
 	entry_update_names(entry);
 	entry_update_output(entry);
 	entry_update_parent(entry);
@@ -164,6 +172,59 @@ void toplevels_update(struct view *view) {
 	wlr_foreign_toplevel_handle_v1_set_fullscreen(entry->handle, flags & WINDOW_FULLSCREEN);
 }
 
+static bool toplevels_are_read(const struct toplevels *toplevels) {
+	struct wl_resource *resource;
+	wl_resource_for_each(resource, &toplevels->manager->resources) {
+		if (!client_reads(wl_resource_get_client(resource))) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* wlroots tells all task bars at once, so that one that does not read makes the others wait. */
+static void toplevels_handle_idle(void *data) {
+	struct toplevels *toplevels = data;
+	toplevels->idle = NULL;
+	if (!toplevels_are_read(toplevels)) {
+		wl_event_source_timer_update(toplevels->again, READS_AGAIN_MS);
+		return;
+	}
+	struct view *view;
+	wl_list_for_each(view, &toplevels->server->views, link) {
+		if (view->entry != NULL && view->entry->handle == NULL) {
+			entry_create_handle(toplevels, view->entry);
+		}
+	}
+	wl_list_for_each(view, &toplevels->server->views, link) {
+		if (view->entry != NULL && view->entry->handle != NULL && view->entry->dirty) {
+			entry_tell(view->entry);
+		}
+	}
+}
+
+static void toplevels_schedule(struct toplevels *toplevels) {
+	if (toplevels->idle == NULL) {
+		toplevels->idle = wl_event_loop_add_idle(
+				toplevels->server->loop, toplevels_handle_idle, toplevels);
+	}
+}
+
+static int toplevels_handle_again(void *data) {
+	toplevels_schedule(data);
+	return 0;
+}
+
+void toplevels_update(struct view *view) {
+	if (view->entry == NULL) {
+		entry_create(view);
+	}
+	if (view->entry != NULL) {
+		view->entry->dirty = true;
+		toplevels_schedule(view->window.server->toplevels);
+	}
+}
+
 void toplevels_remove(struct view *view) {
 	struct toplevel_entry *entry = view->entry;
 	if (entry == NULL) {
@@ -171,16 +232,42 @@ void toplevels_remove(struct view *view) {
 	}
 	view->entry = NULL;
 	entry_forget_output(entry);
-	wl_list_remove(&entry->request_maximize.link);
-	wl_list_remove(&entry->request_minimize.link);
-	wl_list_remove(&entry->request_activate.link);
-	wl_list_remove(&entry->request_fullscreen.link);
-	wl_list_remove(&entry->request_close.link);
-	wlr_foreign_toplevel_handle_v1_destroy(entry->handle);
+	if (entry->handle != NULL) {
+		wl_list_remove(&entry->request_maximize.link);
+		wl_list_remove(&entry->request_minimize.link);
+		wl_list_remove(&entry->request_activate.link);
+		wl_list_remove(&entry->request_fullscreen.link);
+		wl_list_remove(&entry->request_close.link);
+		wlr_foreign_toplevel_handle_v1_destroy(entry->handle);
+	}
 	free(entry);
 }
 
-bool toplevels_create(struct server *server) {
-	server->toplevels = wlr_foreign_toplevel_manager_v1_create(server->display);
-	return server->toplevels != NULL;
+struct toplevels *toplevels_create(struct server *server) {
+	struct toplevels *toplevels = calloc(1, sizeof(*toplevels));
+	if (toplevels == NULL) {
+		return NULL;
+	}
+	toplevels->server = server;
+	toplevels->again =
+			wl_event_loop_add_timer(server->loop, toplevels_handle_again, toplevels);
+	toplevels->manager = wlr_foreign_toplevel_manager_v1_create(server->display);
+	if (toplevels->again == NULL || toplevels->manager == NULL) {
+		toplevels_destroy(toplevels);
+		return NULL;
+	}
+	return toplevels;
+}
+
+void toplevels_destroy(struct toplevels *toplevels) {
+	if (toplevels == NULL) {
+		return;
+	}
+	if (toplevels->idle != NULL) {
+		wl_event_source_remove(toplevels->idle);
+	}
+	if (toplevels->again != NULL) {
+		wl_event_source_remove(toplevels->again);
+	}
+	free(toplevels);
 }
