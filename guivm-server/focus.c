@@ -70,6 +70,7 @@ void focus_set_view(struct server *server, struct view *view) {
 		seat->focused_layer = NULL;
 	}
 	if (view != NULL) {
+		view->had_focus = true;
 		view_to_front(view);
 		view_set_minimized(view, false);
 		view_set_attention(view, false);
@@ -79,15 +80,27 @@ void focus_set_view(struct server *server, struct view *view) {
 	focus_apply(server);
 }
 
-void focus_next(struct server *server) {
-	struct view *view;
+/* gone: the window that had the focus; may be NULL. */
+static void focus_next(struct server *server, const struct view *gone) {
+	struct view *view, *next = NULL;
 	wl_list_for_each(view, &server->views, link) {
-		if (view->window.mapped && !view->minimized) {
-			focus_set_view(server, view);
-			return;
+		if (!view->window.mapped || view->minimized) {
+			continue;
+		}
+		bool known = view->had_focus ||
+			(gone != NULL && view->window.vm == gone->window.vm);
+		if (known || next == NULL) {
+			next = view;
+		}
+		if (known) {
+			break;
 		}
 	}
-	focus_set_view(server, NULL);
+	focus_set_view(server, next);
+}
+
+void focus_use_view(struct view *view) {
+	vms_drop_launch_credit(view->window.server->vms, view->window.vm);
 }
 
 void focus_map_view(struct server *server, struct view *view) {
@@ -110,7 +123,7 @@ void focus_drop_view(struct server *server, struct view *view) {
 	view_set_active(view, false);
 	server->seat->focused_view = NULL;
 	if (!server->terminating) {
-		focus_next(server);
+		focus_next(server, view);
 	}
 }
 
@@ -141,6 +154,6 @@ void focus_drop_layer(struct server *server, struct layer *layer) {
 		view_set_active(server->seat->focused_view, true);
 		focus_apply(server);
 	} else {
-		focus_next(server);
+		focus_next(server, NULL);
 	}
 }

@@ -22,16 +22,17 @@ struct view *focus_view(struct server *server);
 
 /* For what the user did. NULL takes the focus from all windows. */
 void focus_set_view(struct server *server, struct view *view);
-/* Focuses the most recent window that can be seen: after the focused one went. */
-void focus_next(struct server *server);
-
 /*
  * A new window: gets the focus when the user can expect that (nothing is focused, or a window of
  * the same VM, or the user started an application there); otherwise it goes beneath the focused one
  * and asks for attention.
  */
 void focus_map_view(struct server *server, struct view *view);
-/* A window that is unmapped, minimised or destroyed: it loses the focus. */
+/*
+ * A window that is unmapped, minimised or destroyed: it loses the focus, to the most recent one
+ * that can be seen and is of its VM or had the focus before. What another VM showed meanwhile, and
+ * the user never looked at, is not to get the keys that are just being typed.
+ */
 void focus_drop_view(struct server *server, struct view *view);
 
 /* Draws the windows in the order of server.views, with raised (may be NULL) above all. */
@@ -39,6 +40,11 @@ void focus_restack(struct server *server, struct view *raised);
 
 /* Where the keyboard belongs while no popup has it; NULL: nowhere. */
 struct wlr_surface *focus_surface(struct server *server);
+/*
+ * The user types into this window or points at it: applications of other VMs that were started
+ * before get no focus for that any more.
+ */
+void focus_use_view(struct view *view);
 /* Sends the keyboard where it belongs: after a grab ended that kept it. */
 void focus_apply(struct server *server);
 

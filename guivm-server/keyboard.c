@@ -8,6 +8,7 @@
 #include <xkbcommon/xkbcommon.h>
 
 #include "common/log.h"
+#include "guivm-server/focus.h"
 #include "guivm-server/idle.h"
 #include "guivm-server/ime.h"
 #include "guivm-server/seat.h"
@@ -96,6 +97,13 @@ static bool keyboard_take_sent(struct keyboard *keyboard, uint32_t keycode) {
 	return false;
 }
 
+static void keyboard_note_use(struct server *server) {
+	struct view *view = focus_layer(server) == NULL ? focus_view(server) : NULL;
+	if (view != NULL) {
+		focus_use_view(view);
+	}
+}
+
 static void keyboard_pass_key(
 		struct keyboard *keyboard, const struct wlr_keyboard_key_event *event) {
 	struct server *server = keyboard->server;
@@ -105,6 +113,7 @@ static void keyboard_pass_key(
 				keyboard->n_sent == WLR_KEYBOARD_KEYS_CAP) {
 			return;
 		}
+		keyboard_note_use(server);
 		if (ime_handle_key(server, keyboard, event->time_msec, event->keycode,
 				    event->state)) {
 			return;

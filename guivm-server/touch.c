@@ -62,6 +62,9 @@ static void touch_focus(struct server *server, const struct hit *hit) {
 	if (view != NULL && (view != focus_view(server) || focus_layer(server) != NULL)) {
 		focus_set_view(server, view);
 	}
+	if (view != NULL) {
+		focus_use_view(view);
+	}
 }
 
 /* The finger no longer touches a surface of anybody's. */

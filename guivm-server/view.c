@@ -419,6 +419,7 @@ void view_unmap(struct view *view) {
 	focus_drop_view(view->window.server, view);
 	view_set_attention(view, false);
 	view_set_fullscreen_wanted(view, false);
+	view->had_focus = false;
 	view->minimized = view->maximized = view->fullscreen = false;
 	view->placed = view->pinned;
 	view->resize_edges = WLR_EDGE_NONE;

@@ -29,6 +29,7 @@ struct view {
 	bool minimized, maximized, fullscreen;
 	bool fullscreen_wanted; // the application asked, the user has not answered
 	bool attention;
+	bool had_focus; // since it was mapped
 	bool placed;
 	bool pinned; // see view_pin()
 	struct wlr_box restore; // content box before maximise or fullscreen; empty: none

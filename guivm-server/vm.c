@@ -147,6 +147,15 @@ bool vm_take_launch_credit(struct vm *vm) {
 	return credit;
 }
 
+void vms_drop_launch_credit(struct vms *vms, const struct vm *but) {
+	struct vm *vm;
+	wl_list_for_each (vm, &vms->list, link) {
+		if (vm != but) {
+			vm->launch_credit_until_ms = 0;
+		}
+	}
+}
+
 static void vm_destroy_clients(struct vm *vm) {
 	while (!wl_list_empty(&vm->clients)) {
 		struct vm_client *tag = wl_container_of(vm->clients.next, tag, link);

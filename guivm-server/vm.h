@@ -121,6 +121,11 @@ bool vm_same_domain(const struct wl_client *a, const struct wl_client *b);
  * 30 seconds. vm NULL (local clients) always has credit: those are the GUI VM's own programs.
  */
 bool vm_take_launch_credit(struct vm *vm);
+/*
+ * The user has gone on to something else: no VM but this one (NULL: none at all) has credit any
+ * more. Else it could choose the moment to take the keyboard.
+ */
+void vms_drop_launch_credit(struct vms *vms, const struct vm *but);
 
 /*
  * Makes a Wayland client of a connected unix stream socket, as an application of vm. Owns fd only

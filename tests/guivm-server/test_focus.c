@@ -7,6 +7,7 @@
 #include "guivm-server/cursor.h"
 #include "guivm-server/focus.h"
 #include "guivm-server/output.h"
+#include "guivm-server/vm.h"
 #include "tests/guivm-server/desk.h"
 
 #define WHITE 0xffffffff
@@ -71,6 +72,76 @@ TEST(a_window_of_the_same_vm_takes_the_focus) {
 	EXPECT(focused(&pair) == app_window_view(&third));
 	app_window_destroy(&third);
 	EXPECT(focused(&pair) == app_window_view(&pair.first));
+	pair_finish(&pair);
+}
+
+TEST(a_window_that_was_never_used_is_not_the_next_to_get_the_focus) {
+	struct pair pair;
+	struct app_window dialog, intruder;
+	pair_init(&pair);
+	struct view *first = app_window_view(&pair.first);
+	app_window_create(&dialog, &pair.work);
+	app_window_show(&dialog, 100, 100, WHITE);
+	EXPECT(focused(&pair) == app_window_view(&dialog));
+	app_window_create(&intruder, &pair.untrusted); // right beneath the dialog
+	app_window_show(&intruder, 300, 200, WHITE);
+	app_window_destroy(&dialog);
+	app_roundtrip(&pair.work);
+	EXPECT(focused(&pair) == first);
+	app_window_destroy(&pair.first);
+	app_roundtrip(&pair.work);
+	EXPECT(focused(&pair) == app_window_view(&intruder)); // there is no other
+	app_disconnect(&pair.work);
+	app_disconnect(&pair.untrusted);
+	desk_finish(&pair.desk);
+}
+
+TEST(a_window_that_was_used_before_is_the_next_to_get_the_focus) {
+	struct pair pair;
+	pair_init(&pair);
+	desk_click(&pair.desk, 500, 200);
+	desk_click(&pair.desk, 100, 200);
+	EXPECT(focused(&pair) == app_window_view(&pair.first));
+	app_window_destroy(&pair.first);
+	app_roundtrip(&pair.work);
+	EXPECT(focused(&pair) == app_window_view(&pair.second));
+	app_disconnect(&pair.work);
+	app_disconnect(&pair.untrusted);
+	desk_finish(&pair.desk);
+}
+
+static void give_credit(struct pair *pair, const char *vm) {
+	vms_find(pair->desk.server.vms, vm)->launch_credit_until_ms = UINT64_MAX;
+}
+
+static bool shown_with_focus(struct pair *pair, struct app *app) {
+	struct app_window late;
+	app_window_create(&late, app);
+	app_window_show(&late, 200, 100, WHITE);
+	bool has_focus = focused(pair) == app_window_view(&late);
+	app_window_destroy(&late);
+	app_roundtrip(app);
+	return has_focus;
+}
+
+TEST(an_application_that_was_started_gets_the_focus_unless_the_user_went_on) {
+	struct pair pair;
+	pair_init(&pair);
+	give_credit(&pair, "untrusted");
+	EXPECT(shown_with_focus(&pair, &pair.untrusted));
+	focus_set_view(&pair.desk.server, app_window_view(&pair.first));
+	give_credit(&pair, "untrusted");
+	desk_tap(&pair.desk, KEY_A);
+	EXPECT(!shown_with_focus(&pair, &pair.untrusted));
+	give_credit(&pair, "untrusted");
+	desk_click(&pair.desk, 100, 200);
+	EXPECT(!shown_with_focus(&pair, &pair.untrusted));
+	// What is done in the same VM takes nothing.
+	focus_set_view(&pair.desk.server, app_window_view(&pair.second));
+	give_credit(&pair, "untrusted");
+	desk_tap(&pair.desk, KEY_A);
+	focus_set_view(&pair.desk.server, app_window_view(&pair.first));
+	EXPECT(shown_with_focus(&pair, &pair.untrusted));
 	pair_finish(&pair);
 }
 
