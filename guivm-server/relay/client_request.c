@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "guivm-server/relay/buffers.h"
 #include "guivm-server/relay/local_fd.h"
 #include "guivm-server/relay/relay.h"
+#include "guivm-server/relay/title.h"
 #include "transport/pages.h"
 
 /* Requests: from the link, through every check, to the compositor. */
@@ -258,12 +258,9 @@ static bool check_fds(struct client *client, struct request *request) {
 
 /* Which VM a window belongs to must be visible where the compositor cannot say it. */
 static size_t prefix_title(struct client *client, struct request *request) {
-	char title[LIMIT_WAYLAND_MESSAGE_BYTES];
-	const char *untrusted_title = request->values[0].string.text;
-	const char *vm = client->relay->options.vm;
-	// Titles longer than the limit are cut, not refused; inside a character libwayland does not
-	// mind, toolkits neither.
-	snprintf(title, sizeof(title) - 64, "[%s] %s", vm, untrusted_title);
+	char title[LIMIT_WAYLAND_MESSAGE_BYTES - 64]; // longer ones are cut, not refused
+	title_prefix(title, sizeof(title), client->relay->options.vm,
+			request->values[0].string.text);
 	return wire_build(request->bytes, request->sender, request->header.opcode, request->message,
 			title);
 }
