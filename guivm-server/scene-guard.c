@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <math.h>
 #include <string.h>
+#include <wlr/render/pass.h>
 #include <wlr/types/wlr_scene.h>
 #include <wlr/util/addon.h>
 
@@ -89,6 +90,35 @@ void wlr_scene_node_set_position(struct wlr_scene_node *node, int x, int y) {
 	}
 }
 
+/*
+ * A surface whose new buffer the renderer cannot read (pixman: rows that are no whole words; GPU
+ * memory that cannot be imported) keeps the texture of the one before, and has the size of the new
+ * one. To draw what lies outside of a texture ends the compositor by an assertion. What is not
+ * there is black.
+ */
+static void (*add_texture)(
+		struct wlr_render_pass *pass, const struct wlr_render_texture_options *options);
+
+static bool is_inside(const struct wlr_fbox *box, const struct wlr_texture *texture) {
+	return box->x >= 0 && box->y >= 0 &&
+		(uint32_t)(box->x + box->width) <= texture->width &&
+		(uint32_t)(box->y + box->height) <= texture->height;
+}
+
+void wlr_render_pass_add_texture(
+		struct wlr_render_pass *pass, const struct wlr_render_texture_options *options) {
+	if (wlr_fbox_empty(&options->src_box) || is_inside(&options->src_box, options->texture)) {
+		add_texture(pass, options);
+		return;
+	}
+	wlr_render_pass_add_rect(pass, &(struct wlr_render_rect_options){
+		.box = options->dst_box,
+		.color = {.a = 1.0f},
+		.clip = options->clip,
+		.blend_mode = WLR_RENDER_BLEND_MODE_NONE,
+	});
+}
+
 /* function: points to a function pointer. */
 static bool find_function(void *function, const char *name) {
 	void *symbol = dlsym(RTLD_NEXT, name);
@@ -99,5 +129,6 @@ static bool find_function(void *function, const char *name) {
 bool scene_guard_init(void) {
 	return find_function(&set_source_box, "wlr_scene_buffer_set_source_box") &&
 		find_function(&set_buffer, "wlr_scene_buffer_set_buffer_with_options") &&
-		find_function(&set_position, "wlr_scene_node_set_position");
+		find_function(&set_position, "wlr_scene_node_set_position") &&
+		find_function(&add_texture, "wlr_render_pass_add_texture");
 }

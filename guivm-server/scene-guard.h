@@ -5,9 +5,9 @@
 #include <stdbool.h>
 
 /*
- * Puts itself between wlroots' scene graph and three of its mistakes: an assertion that clients can
- * make fail, what is behind a buffer that is opaque no longer, and subsurfaces of subsurfaces that
- * are not clipped. To call before there is a scene. false: wlroots is not there as a shared
+ * Puts itself between wlroots' scene graph and four of its mistakes: two assertions that clients
+ * can make fail, what is behind a buffer that is opaque no longer, and subsurfaces of subsurfaces
+ * that are not clipped. To call before there is a scene. false: wlroots is not there as a shared
  * library.
  */
 bool scene_guard_init(void);

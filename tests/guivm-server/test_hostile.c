@@ -5,6 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/fd.h"
+#include "guivm-server/cursor.h"
 #include "guivm-server/focus.h"
 #include "guivm-server/popup.h"
 #include "guivm-server/seat.h"
@@ -410,4 +412,69 @@ TEST(activation_tokens_are_kept_up_to_the_limit) {
 	app_disconnect(&work);
 	desk_finish(&desk);
 	close_random();
+}
+
+/* A buffer of 16 bits per pixel, whose rows are no whole words: what the renderer cannot read. */
+static struct wl_buffer *odd_buffer(struct app *app, int width, int height) {
+	int32_t stride = 2 * width;
+	EXPECT(stride % 4 != 0);
+	int fd = fd_memory("test", (size_t)(stride * height));
+	struct wl_shm_pool *pool = wl_shm_create_pool(app->shm, fd, stride * height);
+	struct wl_buffer *buffer = wl_shm_pool_create_buffer(
+			pool, 0, width, height, stride, WL_SHM_FORMAT_RGB565);
+	wl_shm_pool_destroy(pool);
+	close(fd);
+	return buffer;
+}
+
+TEST(a_buffer_that_cannot_be_read_shows_nothing_else) {
+	struct desk desk;
+	struct app work;
+	struct app_window first;
+	desk_init(&desk);
+	app_connect(&work, &desk, "work");
+	app_window_create(&first, &work);
+	app_window_show(&first, 100, 100, WHITE);
+	struct wl_buffer *buffer = odd_buffer(&work, 301, 300);
+	wl_surface_attach(first.surface, buffer, 0, 0);
+	wl_surface_damage_buffer(first.surface, 0, 0, 301, 300);
+	wl_surface_commit(first.surface);
+	EXPECT_INT(app_error(&work), -1);
+	desk_look(&desk);
+	const struct window *window = app_window_server(&first);
+	EXPECT_INT(desk_pixel(&desk, window->box.x + 200, window->box.y + 200), 0);
+	app_window_show(&first, 50, 50, WHITE);
+	desk_look(&desk);
+	EXPECT_INT(app_error(&work), -1);
+	wl_buffer_destroy(buffer);
+	app_disconnect(&work);
+	desk_finish(&desk);
+}
+
+TEST(a_pointer_image_that_cannot_be_read_shows_nothing_else) {
+	struct desk desk;
+	struct app work;
+	struct app_window first;
+	desk_init(&desk);
+	app_connect(&work, &desk, "work");
+	app_window_create(&first, &work);
+	app_window_show(&first, 300, 300, WHITE);
+	const struct window *window = app_window_server(&first);
+	desk_point(&desk, window->box.x + 150, window->box.y + 150);
+	app_roundtrip(&work);
+	EXPECT(work.pointer_focus == first.surface);
+	struct wl_surface *image = wl_compositor_create_surface(work.compositor);
+	wl_pointer_set_cursor(work.pointer, work.serial, image, 0, 0);
+	app_paint(&work, image, 16, 16, WHITE);
+	EXPECT(desk.server.cursor->image != NULL && !desk.server.cursor->image_hidden);
+	struct wl_buffer *buffer = odd_buffer(&work, 33, 32);
+	wl_surface_attach(image, buffer, 0, 0);
+	wl_surface_damage_buffer(image, 0, 0, 33, 32);
+	wl_surface_commit(image);
+	EXPECT_INT(app_error(&work), -1);
+	desk_look(&desk);
+	wl_buffer_destroy(buffer);
+	wl_surface_destroy(image);
+	app_disconnect(&work);
+	desk_finish(&desk);
 }

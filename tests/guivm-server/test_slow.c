@@ -137,16 +137,17 @@ TEST(a_task_bar_that_does_not_read_survives_a_flood_of_titles) {
 	app_window_create(&window, &untrusted);
 	app_window_show(&window, 300, 200, 0xffffffff);
 	bar_init(&bar, &desk);
-	for (int i = 0; i < 8000; i++) {
+	for (int i = 0; i < 3000; i++) {
 		char title[256];
-		snprintf(title, sizeof(title), "%0200d", i);
+		snprintf(title, sizeof(title), "%0240d", i);
 		xdg_toplevel_set_title(window.toplevel, title);
+		xdg_toplevel_set_app_id(window.toplevel, title);
 		app_roundtrip(&untrusted);
 	}
 	xdg_toplevel_set_title(window.toplevel, "the last one");
 	app_roundtrip(&untrusted);
 	expect_title(&bar, "[untrusted] the last one");
-	EXPECT(bar.n_titles < 2000);
+	EXPECT(bar.n_titles < 1000);
 	EXPECT_INT(bar.n_handles, 1);
 	bar_finish(&bar);
 	app_disconnect(&untrusted);
@@ -349,7 +350,7 @@ TEST(an_input_method_that_does_not_read_survives_a_flood_of_text) {
 	while (strcmp(method.text, "first") != 0) {
 		app_roundtrip(&method.app);
 	}
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < 600; i++) {
 		writer_say(&writer, i % 3 == 0, text);
 	}
 	writer_say(&writer, false, "last");
@@ -358,7 +359,7 @@ TEST(an_input_method_that_does_not_read_survives_a_flood_of_text) {
 		EXPECT_INT(wl_display_get_error(method.app.display), 0);
 	}
 	EXPECT(method.active);
-	EXPECT(method.n_done < 500);
+	EXPECT(method.n_done < 300);
 	// It still knows where the text goes.
 	zwp_input_method_v2_commit_string(method.method, "composed");
 	zwp_input_method_v2_commit(method.method, method.n_done);
