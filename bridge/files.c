@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "bridge/link.h"
@@ -61,10 +63,13 @@ void file_set_forget_client(struct file_set *set, uint32_t client) {
 /* The size to send, or -1 with errno. */
 static int64_t checked_size(int fd, uint64_t size) {
 	struct stat info;
-	if (fd_stat(fd, &info) < 0) {
+	struct statfs fs;
+	if (fd_stat(fd, &info) < 0 || fstatfs(fd, &fs) < 0) {
 		return -1;
 	}
-	if (!S_ISREG(info.st_mode) || (uint64_t)info.st_size < size) {
+	// Whose file system is the application's own (FUSE), that may keep its reader waiting.
+	bool hangs = fs.f_type == FUSE_SUPER_MAGIC;
+	if (!S_ISREG(info.st_mode) || hangs || (uint64_t)info.st_size < size) {
 		errno = EINVAL;
 		return -1;
 	}

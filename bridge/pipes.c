@@ -182,7 +182,8 @@ static void resume_importer(struct pipe *pipe) {
 static bool drain(struct pipe *pipe) {
 	uint32_t taken = 0;
 	while (fifo_size(&pipe->queue) > 0) {
-		ssize_t written = write(pipe->fd, fifo_peek(&pipe->queue), fifo_size(&pipe->queue));
+		ssize_t written = fd_write_nowait(
+				pipe->fd, fifo_peek(&pipe->queue), fifo_size(&pipe->queue));
 		if (written < 0 && errno == EINTR) {
 			continue;
 		}

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define FD_MAX_PER_MESSAGE 28 // libwayland sends no more in one message either
@@ -84,6 +85,16 @@ int fd_sealed_file(const char *name, const void *bytes, size_t size) {
 		fd_close(&fd);
 	}
 	return fd;
+}
+
+ssize_t fd_write_nowait(int fd, const void *bytes, size_t size) {
+	struct iovec iov = {.iov_base = (void *)bytes, .iov_len = size};
+	ssize_t written = pwritev2(fd, &iov, 1, -1, RWF_NOWAIT);
+	if (written < 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) {
+		// Pipes before Linux 6.4. Whoever has the file, too, may still be faster.
+		written = fd_set_nonblocking(fd, true) ? write(fd, bytes, size) : -1;
+	}
+	return written;
 }
 
 ssize_t fd_send(int socket_fd, const void *bytes, size_t size, const int *fds, size_t n_fds) {

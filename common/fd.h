@@ -16,6 +16,12 @@ bool fd_set_nonblocking(int fd, bool nonblocking);
 bool fd_set_cloexec(int fd, bool cloexec);
 
 /*
+ * As write(2), but never waits (EAGAIN), whatever others who have the same open file do to its
+ * flags: with a descriptor that came from a peer, O_NONBLOCK is the peer's to take away.
+ */
+ssize_t fd_write_nowait(int fd, const void *bytes, size_t size);
+
+/*
  * fstat(2) by its own system call where there is one. glibc before 2.39 calls newfstatat instead,
  * which a sandbox cannot let pass without letting it look at any path.
  */

@@ -52,7 +52,8 @@ static void carry_paste_destroy(struct carry_paste *paste) {
 static int carry_paste_handle_fd(int fd, uint32_t mask, void *data) {
 	struct carry_paste *paste = data;
 	struct carried *text = paste->text;
-	ssize_t n = write(fd, text->bytes + paste->written, text->size - paste->written);
+	ssize_t n = fd_write_nowait(
+			fd, text->bytes + paste->written, text->size - paste->written);
 	if (n > 0) {
 		paste->written += (size_t)n;
 	}

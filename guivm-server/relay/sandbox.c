@@ -194,6 +194,8 @@ static bool add_checked_calls(scmp_filter_ctx filter, const struct sandbox_optio
 			SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
 	failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(preadv2), 1,
 			SCMP_A5(SCMP_CMP_EQ, RWF_NOWAIT));
+	failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(pwritev2), 1,
+			SCMP_A5(SCMP_CMP_EQ, RWF_NOWAIT));
 	failed |= add_ioctl(filter, options->ioctl_request);
 	for (size_t i = 0; i < sizeof(fcntl_commands) / sizeof(fcntl_commands[0]); i++) {
 		failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,

@@ -19,6 +19,7 @@ struct fixture {
 	struct pipe_set *exporter, *importer;
 	int reader; // the application's read end
 	int writer; // what the compositor writes to
+	int shared; // the exported end, as the application has it; -1: it was closed
 	uint32_t id;
 };
 
@@ -31,7 +32,7 @@ static void to_set_writable(struct link_pair_end *end) {
 	pipe_set_handle_writable(end->data);
 }
 
-static void fixture_init(struct fixture *f) {
+static void fixture_start(struct fixture *f, bool keep_shared) {
 	signal(SIGPIPE, SIG_IGN);
 	link_pair_init(&f->pair);
 	f->exporter = pipe_set_create(f->pair.loop, f->pair.appvm.link, LINK_END_APPVM);
@@ -42,12 +43,21 @@ static void fixture_init(struct fixture *f) {
 	f->pair.appvm.writable = f->pair.guivm.writable = to_set_writable;
 	int ends[2];
 	EXPECT(pipe2(ends, O_CLOEXEC) == 0);
+	f->shared = keep_shared ? fcntl(ends[1], F_DUPFD_CLOEXEC, 0) : -1;
 	f->reader = ends[0];
 	fd_set_nonblocking(f->reader, true);
 	EXPECT(pipe_set_export(f->exporter, ends[1], &f->id));
 	f->writer = pipe_set_import(f->importer, f->id);
 	EXPECT(f->writer >= 0);
 	fd_set_nonblocking(f->writer, true);
+}
+
+static void fixture_init(struct fixture *f) {
+	fixture_start(f, false);
+}
+
+static void fixture_init_shared(struct fixture *f) {
+	fixture_start(f, true);
 }
 
 static void fixture_finish(struct fixture *f) {
@@ -149,6 +159,24 @@ TEST(data_for_an_unknown_pipe_ends_the_link) {
 	while (!f.pair.appvm.closed || !f.pair.guivm.closed) {
 		turn(&f);
 	}
+	fixture_finish(&f);
+}
+
+/* Whoever passed the descriptor has the same open file, and may change how it is written to. */
+TEST(a_reader_that_makes_the_pipe_block_stalls_nobody_else) {
+	struct fixture f;
+	fixture_init_shared(&f);
+	static const uint8_t bytes[4096];
+	size_t sent = 0;
+	for (int quiet = 0; quiet < 50;) {
+		ssize_t n = write(f.writer, bytes, sizeof(bytes));
+		sent += n > 0 ? (size_t)n : 0;
+		quiet = n > 0 ? 0 : quiet + 1;
+		EXPECT(fd_set_nonblocking(f.shared, false));
+		turn(&f);
+	}
+	EXPECT(sent > 65536);
+	fd_close(&f.shared);
 	fixture_finish(&f);
 }
 
