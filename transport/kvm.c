@@ -36,11 +36,6 @@ static bool kvm_check(const char *tail, char *error, size_t error_size) {
 	return parse_tail(tail, &spec, error, error_size);
 }
 
-void kvm_flush_writes(void) {
-	// Stores to write-combining memory pass later ones; a locked instruction waits for them.
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-}
-
 /* The session. */
 
 static uint64_t load(const uint64_t *number) {
@@ -49,6 +44,10 @@ static uint64_t load(const uint64_t *number) {
 
 static void store(uint64_t *number, uint64_t value) {
 	__atomic_store_n(number, value, __ATOMIC_SEQ_CST);
+}
+
+static void ring_bell(struct session_transport *transport) {
+	kvm_bell_ring(&((struct kvm *)transport)->bell);
 }
 
 static struct kvm_layout make_layout(const struct kvm *kvm, size_t part) {
@@ -66,33 +65,17 @@ static struct kvm_layout make_layout(const struct kvm *kvm, size_t part) {
 	};
 }
 
+static bool is_guivm(const struct kvm *kvm) {
+	return kvm->base.base.role == TRANSPORT_GUIVM;
+}
+
 static void set_own(struct kvm *kvm, uint64_t own) {
 	kvm->own = own;
 	kvm_watcher_set(&kvm->watcher, own);
 }
 
 static struct kvm_session *own_session(const struct kvm *kvm) {
-	return kvm->base.role == TRANSPORT_GUIVM ? &kvm->header->guivm : &kvm->header->appvm;
-}
-
-static void session_lose(struct kvm *kvm, const char *reason) {
-	kvm->connected = false;
-	if (kvm->base.vchan != NULL) {
-		vchan_kvm_disconnect(kvm->base.vchan, reason);
-	}
-	if (kvm->base.pages != NULL) {
-		pages_kvm_disconnect(kvm->base.pages);
-	}
-}
-
-static void session_begin(struct kvm *kvm) {
-	kvm->connected = true;
-	if (kvm->base.vchan != NULL) {
-		vchan_kvm_connect(kvm->base.vchan);
-	}
-	if (kvm->base.pages != NULL) {
-		pages_kvm_connect(kvm->base.pages);
-	}
+	return is_guivm(kvm) ? &kvm->header->guivm : &kvm->header->appvm;
 }
 
 static void offer(struct kvm *kvm) {
@@ -121,7 +104,7 @@ static void guivm_wait(struct kvm *kvm) {
 	memset(&header->acks, 0, sizeof(header->acks));
 	kvm->peer = generation;
 	store(&header->guivm.accepts, generation);
-	session_begin(kvm);
+	session_connect(&kvm->base);
 	kvm_bell_ring(&kvm->bell);
 }
 
@@ -151,7 +134,7 @@ static void appvm_wait(struct kvm *kvm) {
 	uint64_t generation = load(&header->guivm.generation);
 	if (kvm->peer != 0 && load(&header->guivm.accepts) == kvm->own) {
 		// Even when the GUI side left since then: what it wrote can be read.
-		session_begin(kvm);
+		session_connect(&kvm->base);
 		return;
 	}
 	if (!kvm->bell.up || generation == 0 || generation == kvm->peer) {
@@ -159,9 +142,8 @@ static void appvm_wait(struct kvm *kvm) {
 	}
 	const char *wrong = check_layout(kvm);
 	if (wrong != NULL) {
-		log_error("transport %s: %s", kvm->base.spec, wrong);
-		kvm_leave(kvm);
-		session_lose(kvm, wrong);
+		log_error("transport %s: %s", kvm->base.base.spec, wrong);
+		session_end(&kvm->base, wrong);
 		return;
 	}
 	kvm->peer = generation;
@@ -172,109 +154,82 @@ static void appvm_wait(struct kvm *kvm) {
 }
 
 static void check_peer(struct kvm *kvm) {
-	const struct kvm_session *theirs = kvm->base.role == TRANSPORT_GUIVM
+	const struct kvm_session *theirs = is_guivm(kvm)
 		? &kvm->header->appvm : &kvm->header->guivm;
-	if (kvm->bell.up && load(&theirs->generation) == kvm->peer) {
-		return;
+	if (!kvm->bell.up || load(&theirs->generation) != kvm->peer) {
+		session_end(&kvm->base, "the peer closed");
 	}
-	kvm_leave(kvm);
-	session_lose(kvm, "the peer closed");
 }
 
-static void kvm_look(struct kvm *kvm) {
-	if (kvm->own != 0 && !kvm->connected) {
-		if (kvm->base.role == TRANSPORT_GUIVM) {
-			guivm_wait(kvm);
-		} else {
-			appvm_wait(kvm);
-		}
+static void look(struct session_transport *transport) {
+	struct kvm *kvm = (struct kvm *)transport;
+	if (!transport->connected && is_guivm(kvm)) {
+		guivm_wait(kvm);
+	} else if (!transport->connected) {
+		appvm_wait(kvm);
 	}
-	if (kvm->own != 0 && kvm->connected) {
+	if (transport->connected) {
 		check_peer(kvm);
-	}
-	if (kvm->base.pages != NULL) {
-		pages_kvm_look(kvm->base.pages);
-	}
-	if (kvm->connected && kvm->base.vchan != NULL) {
-		vchan_kvm_look(kvm->base.vchan);
 	}
 }
 
 /* Tells each end where the other one's bell is. */
 static void meet(struct kvm *kvm) {
-	bool is_guivm = kvm->base.role == TRANSPORT_GUIVM;
 	struct kvm_session *guivm = &kvm->header->guivm, *appvm = &kvm->header->appvm;
-	__atomic_store_n(is_guivm ? &guivm->bell_id : &appvm->bell_id, kvm->bell.own_id,
+	__atomic_store_n(is_guivm(kvm) ? &guivm->bell_id : &appvm->bell_id, kvm->bell.own_id,
 		__ATOMIC_SEQ_CST);
-	kvm->bell.peer_id = is_guivm ? &appvm->bell_id : &guivm->bell_id;
+	kvm->bell.peer_id = is_guivm(kvm) ? &appvm->bell_id : &guivm->bell_id;
 }
 
 static void handle_bell(void *data) {
-	kvm_look(data);
-}
-
-static void handle_idle(void *data) {
-	struct kvm *kvm = data;
-	kvm->idle = NULL;
-	kvm_look(kvm);
-}
-
-void kvm_look_later(struct kvm *kvm) {
-	if (kvm->idle == NULL) {
-		kvm->idle = wl_event_loop_add_idle(kvm->base.loop, handle_idle, kvm);
-	}
+	session_look(data);
 }
 
 static int handle_timer(void *data) {
 	struct kvm *kvm = data;
-	if (kvm->own != 0) {
+	if (kvm->base.joined) {
 		wl_event_source_timer_update(kvm->timer, KVM_LOOK_MS);
-		kvm_look(kvm);
+		session_look(&kvm->base);
 	}
 	return 0;
 }
 
-bool kvm_join(struct kvm *kvm, bool *took) {
-	if (*took || kvm->own == 0) {
-		kvm_leave(kvm);
-		session_lose(kvm, "the peer closed");
-		uint64_t own;
-		do {
-			if (getrandom(&own, sizeof(own), 0) != sizeof(own)) {
-				return false;
-			}
-		} while (own == 0);
-		set_own(kvm, own);
-		kvm->vchan_took = kvm->pages_took = false;
-		wl_event_source_timer_update(kvm->timer, KVM_LOOK_MS);
-	}
-	*took = true;
-	kvm_look_later(kvm);
+static bool begin(struct session_transport *transport) {
+	struct kvm *kvm = (struct kvm *)transport;
+	uint64_t own;
+	do {
+		if (getrandom(&own, sizeof(own), 0) != sizeof(own)) {
+			return false;
+		}
+	} while (own == 0);
+	set_own(kvm, own);
+	wl_event_source_timer_update(kvm->timer, KVM_LOOK_MS);
 	return true;
 }
 
-void kvm_leave(struct kvm *kvm) {
-	if (kvm->own == 0) {
-		return;
-	}
+static void leave(struct session_transport *transport) {
+	struct kvm *kvm = (struct kvm *)transport;
 	// accepts stays: an end that was accepted and looks only now still learns of it.
 	store(&own_session(kvm)->generation, 0);
 	set_own(kvm, 0);
 	kvm->peer = 0;
-	kvm->connected = false;
 	kvm_bell_ring(&kvm->bell);
 }
+
+static const struct session_impl session_kvm_impl = {
+	.begin = begin,
+	.leave = leave,
+	.look = look,
+	.ring_bell = ring_bell,
+	.connect_vchan = vchan_kvm_connect,
+	.connect_pages = pages_kvm_connect,
+};
 
 /* The transport. */
 
 static void kvm_close(struct transport *transport) {
 	struct kvm *kvm = (struct kvm *)transport;
-	if (kvm->header != NULL) {
-		kvm_leave(kvm);
-	}
-	if (kvm->idle != NULL) {
-		wl_event_source_remove(kvm->idle);
-	}
+	session_finish(&kvm->base);
 	if (kvm->timer != NULL) {
 		wl_event_source_remove(kvm->timer);
 	}
@@ -292,9 +247,10 @@ static struct transport *kvm_open(struct wl_event_loop *loop, const char *tail,
 		free(kvm);
 		return NULL;
 	}
-	kvm->base.loop = loop;
-	kvm->base.role = role;
-	kvm->base.caps = TRANSPORT_PAGES;
+	kvm->base.base.loop = loop;
+	kvm->base.base.role = role;
+	kvm->base.base.caps = TRANSPORT_PAGES;
+	kvm->base.impl = &session_kvm_impl;
 	kvm->watcher.fd = -1;
 	kvm->bell.handle = handle_bell;
 	kvm->bell.data = kvm;
@@ -324,9 +280,9 @@ static struct transport *kvm_open(struct wl_event_loop *loop, const char *tail,
 		goto error;
 	}
 	kvm_bell_ring(&kvm->bell);
-	return &kvm->base;
+	return &kvm->base.base;
 error:
-	kvm_close(&kvm->base);
+	kvm_close(&kvm->base.base);
 	return NULL;
 }
 

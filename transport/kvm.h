@@ -5,11 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "transport/backend.h"
 #include "transport/kvm_bell.h"
 #include "transport/kvm_memory.h"
 #include "transport/kvm_watcher.h"
 #include "transport/ring.h"
+#include "transport/session.h"
 
 struct wl_event_source;
 
@@ -84,41 +84,22 @@ struct kvm_header {
 _Static_assert(sizeof(struct kvm_header) <= KVM_RINGS_OFFSET, "the header lies before the rings");
 
 struct kvm {
-	struct transport base;
+	struct session_transport base;
 	struct kvm_memory memory;
 	struct kvm_header *header; // of the first part
 	struct kvm_bell bell;
 	struct kvm_watcher watcher;
-	struct wl_event_source *timer, *idle;
+	struct wl_event_source *timer;
 
 	uint64_t own; // this end's generation, 0 when it offers or takes nothing
 	uint64_t peer; // the other end's that own belongs with, 0 when there is none
-	bool connected;
-	// Which of the two took part in the session of own: a second one belongs to the next.
-	bool vchan_took, pages_took;
 };
 
-/* The session that a new vchan or pages takes part in; begins one when *took is set already. false
- * with errno: no random numbers. */
-bool kvm_join(struct kvm *kvm, bool *took);
-/* Ends the session on this side and tells the other. Calls no handler. */
-void kvm_leave(struct kvm *kvm);
-/* Looks at the header, and does what follows, from the event loop. */
-void kvm_look_later(struct kvm *kvm);
-
-/* What the application side wrote into its arenas reaches memory before what is written next. */
-void kvm_flush_writes(void);
-
 struct vchan *vchan_kvm_create(struct transport *transport);
-void vchan_kvm_connect(struct vchan *vchan);
-void vchan_kvm_disconnect(struct vchan *vchan, const char *reason);
-/* The bell was rung. Calls the handler. */
-void vchan_kvm_look(struct vchan *vchan);
-
 struct pages *pages_kvm_create(struct transport *transport, uint64_t max_bytes);
-void pages_kvm_connect(struct pages *pages);
-void pages_kvm_disconnect(struct pages *pages);
-/* Sends or receives acknowledgements. Calls no handler. */
-void pages_kvm_look(struct pages *pages);
+
+/* For struct session_impl. */
+void vchan_kvm_connect(struct vchan_rings *vchan);
+void pages_kvm_connect(struct pages_acked *pages);
 
 #endif

@@ -10,21 +10,22 @@
 
 #include "common/fd.h"
 #include "transport/local.h"
+#include "transport/vchan_rings.h"
 
 #define DOORBELLS_PER_WAKE 4096
 
 struct vchan_local {
-	struct vchan base;
+	struct vchan_rings base;
 	int doorbell_fd; // -1 unless connected
 	int bell_fd; // the application side rings it; -1: it rings doorbell_fd
 	struct wl_event_source *source;
 	struct wl_event_source *bell_source; // GUI side
 	void *memory; // struct local_shared, NULL while waiting
 	size_t memory_size;
-	struct ring in, out;
 };
 
-static void hang_up(struct vchan_local *vchan) {
+static void hang_up(struct vchan_rings *base) {
+	struct vchan_local *vchan = (struct vchan_local *)base;
 	if (vchan->source != NULL) {
 		wl_event_source_remove(vchan->source);
 		vchan->source = NULL;
@@ -38,22 +39,16 @@ static void hang_up(struct vchan_local *vchan) {
 }
 
 static void fail(struct vchan_local *vchan, const char *reason) {
-	hang_up(vchan);
-	vchan_set_state(&vchan->base, VCHAN_DISCONNECTED, reason);
-}
-
-/* Nothing in the rings can be believed any more, not even what the peer wrote before. */
-static void fail_ring(struct vchan_local *vchan) {
-	ring_close(&vchan->in);
-	vchan->in.index = vchan->in.last;
-	fail(vchan, "ring index out of range");
+	hang_up(&vchan->base);
+	vchan_rings_disconnect(&vchan->base, reason);
 }
 
 static bool is_guivm(const struct vchan_local *vchan) {
-	return vchan->base.transport->role == TRANSPORT_GUIVM;
+	return vchan->base.base.transport->role == TRANSPORT_GUIVM;
 }
 
-static void ring_doorbell(struct vchan_local *vchan) {
+static void ring_doorbell(struct vchan_rings *base) {
+	struct vchan_local *vchan = (struct vchan_local *)base;
 	if (vchan->bell_fd >= 0 && !is_guivm(vchan)) {
 		// EAGAIN: the counter is full, so it is not 0.
 		uint64_t one = 1;
@@ -69,10 +64,9 @@ static int handle_doorbell(int fd, uint32_t mask, void *data) {
 	char bytes[DOORBELLS_PER_WAKE];
 	ssize_t size = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 	if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)) {
-		ring_close(&vchan->in);
 		fail(vchan, "the peer closed");
 	} else if (size > 0) {
-		vchan_notify(&vchan->base);
+		vchan_notify(&vchan->base.base);
 	}
 	return 0;
 }
@@ -96,13 +90,13 @@ int vchan_local_make_bell(void) {
 static int handle_bell(int fd, uint32_t mask, void *data) {
 	struct vchan_local *vchan = data;
 	if (read_bell(fd) > 0) {
-		vchan_notify(&vchan->base);
+		vchan_notify(&vchan->base.base);
 	}
 	return 0;
 }
 
 static bool watch(struct vchan_local *vchan) {
-	struct wl_event_loop *loop = vchan->base.transport->loop;
+	struct wl_event_loop *loop = vchan->base.base.transport->loop;
 	vchan->source = wl_event_loop_add_fd(loop, vchan->doorbell_fd, WL_EVENT_READABLE,
 			handle_doorbell, vchan);
 	if (vchan->source != NULL && vchan->bell_fd >= 0 && is_guivm(vchan)) {
@@ -117,8 +111,8 @@ void vchan_local_connect(struct vchan *base, struct local_session *session) {
 	struct vchan_local *vchan = (struct vchan_local *)base;
 	struct local_shared *shared = session->memory;
 	uint8_t *bytes = (uint8_t *)session->memory + LOCAL_RINGS_OFFSET;
-	struct ring *to_guivm = is_guivm(vchan) ? &vchan->in : &vchan->out;
-	struct ring *to_appvm = is_guivm(vchan) ? &vchan->out : &vchan->in;
+	struct ring *to_guivm = is_guivm(vchan) ? &vchan->base.in : &vchan->base.out;
+	struct ring *to_appvm = is_guivm(vchan) ? &vchan->base.out : &vchan->base.in;
 	ring_init(to_guivm, &shared->to_guivm, bytes, session->to_guivm_size);
 	ring_init(to_appvm, &shared->to_appvm, bytes + session->to_guivm_size,
 			session->to_appvm_size);
@@ -130,86 +124,21 @@ void vchan_local_connect(struct vchan *base, struct local_session *session) {
 		fail(vchan, "out of memory");
 		return;
 	}
-	vchan_set_state(base, VCHAN_CONNECTED, NULL);
+	vchan_rings_connect(&vchan->base);
 }
 
-static ssize_t local_read(struct vchan *base, void *bytes, size_t size, bool all) {
+static void local_finish(struct vchan_rings *base) {
 	struct vchan_local *vchan = (struct vchan_local *)base;
-	if (vchan->memory == NULL) {
-		errno = EPIPE;
-		return -1;
-	}
-	bool doorbell = false;
-	ssize_t count = ring_read(&vchan->in, bytes, size, all, &doorbell);
-	if (count < 0 && base->state == VCHAN_CONNECTED) {
-		fail_ring(vchan);
-	}
-	if (count <= 0 && base->state == VCHAN_DISCONNECTED && size > 0) {
-		errno = EPIPE;
-		return -1;
-	}
-	if (doorbell && vchan->doorbell_fd >= 0) {
-		ring_doorbell(vchan);
-	}
-	return count;
-}
-
-static ssize_t local_write(struct vchan *base, const void *bytes, size_t size, bool all) {
-	struct vchan_local *vchan = (struct vchan_local *)base;
-	bool doorbell = false;
-	ssize_t count = ring_write(&vchan->out, bytes, size, all, &doorbell);
-	if (count < 0) {
-		fail_ring(vchan);
-		errno = EPIPE;
-		return -1;
-	}
-	if (doorbell) {
-		ring_doorbell(vchan);
-	}
-	return count;
-}
-
-static size_t count_or_fail(struct vchan_local *vchan, ssize_t count) {
-	if (count < 0 && vchan->base.state == VCHAN_CONNECTED) {
-		fail_ring(vchan);
-	}
-	return count < 0 ? 0 : (size_t)count;
-}
-
-static size_t local_data_ready(struct vchan *base) {
-	struct vchan_local *vchan = (struct vchan_local *)base;
-	return vchan->memory == NULL ? 0 : count_or_fail(vchan, ring_readable(&vchan->in));
-}
-
-static size_t local_buffer_space(struct vchan *base) {
-	struct vchan_local *vchan = (struct vchan_local *)base;
-	return count_or_fail(vchan, ring_writable(&vchan->out));
-}
-
-static size_t local_limit(struct vchan *base) {
-	struct vchan_local *vchan = (struct vchan_local *)base;
-	return vchan->in.size < vchan->out.size ? vchan->in.size : vchan->out.size;
-}
-
-static void local_destroy(struct vchan *base) {
-	struct vchan_local *vchan = (struct vchan_local *)base;
-	struct local *local = (struct local *)base->transport;
-	hang_up(vchan);
 	if (vchan->memory != NULL) {
 		munmap(vchan->memory, vchan->memory_size);
 	}
-	vchan_finish(base);
-	free(vchan);
-	local_update(local);
+	local_update((struct local *)base->base.transport);
 }
 
-static const struct vchan_impl vchan_local_impl = {
-	.destroy = local_destroy,
-	.read = local_read,
-	.write = local_write,
-	.data_ready = local_data_ready,
-	.buffer_space = local_buffer_space,
-	.limit = local_limit,
+static const struct vchan_rings_impl vchan_local_impl = {
+	.ring_bell = ring_doorbell,
+	.leave = hang_up,
+	.finish = local_finish,
 };
 
 struct vchan *vchan_local_create(struct transport *transport) {
@@ -219,7 +148,7 @@ struct vchan *vchan_local_create(struct transport *transport) {
 	}
 	vchan->doorbell_fd = -1;
 	vchan->bell_fd = -1;
-	vchan_init(&vchan->base, &vchan_local_impl, transport);
+	vchan_rings_init(&vchan->base, &vchan_local_impl, transport);
 	local_update((struct local *)transport);
-	return &vchan->base;
+	return &vchan->base.base;
 }

@@ -93,12 +93,12 @@ void xen_session_unref(struct xen *xen, struct xen_session *session) {
 	free(session);
 }
 
-bool xen_is_connected(const struct xen *xen) {
-	return xen->session != NULL && xen->session->connected;
+static void notify(const struct xen_session *session) {
+	xen_event_notify(session->event_fd, session->event_port);
 }
 
-void xen_ring_bell(const struct xen_session *session) {
-	xen_event_notify(session->event_fd, session->event_port);
+static void ring_bell(struct session_transport *transport) {
+	notify(((struct xen *)transport)->session);
 }
 
 static uint8_t *own_live(const struct xen_session *session) {
@@ -112,31 +112,9 @@ static uint8_t load_peer_live(const struct xen_session *session) {
 									   : XEN_GONE;
 }
 
-static void lose(struct xen *xen, const char *reason) {
-	if (xen->base.vchan != NULL) {
-		vchan_xen_disconnect(xen->base.vchan, reason);
-	}
-	if (xen->base.pages != NULL) {
-		pages_xen_disconnect(xen->base.pages);
-	}
-}
-
-static void begin(struct xen *xen) {
-	xen->session->connected = true;
-	if (xen->base.vchan != NULL) {
-		vchan_xen_connect(xen->base.vchan);
-	}
-	if (xen->base.pages != NULL) {
-		pages_xen_connect(xen->base.pages);
-	}
-}
-
-void xen_leave(struct xen *xen) {
+static void leave(struct session_transport *transport) {
+	struct xen *xen = (struct xen *)transport;
 	struct xen_session *session = xen->session;
-	if (!xen->joined) {
-		return;
-	}
-	xen->joined = false;
 	xen->session = NULL;
 	if (xen->broker != NULL) {
 		xen_broker_look(xen->broker, 0);
@@ -144,41 +122,33 @@ void xen_leave(struct xen *xen) {
 	if (session == NULL) {
 		return;
 	}
-	session->connected = false;
 	wl_event_source_remove(session->event_source);
 	session->event_source = NULL;
 	if (session->is_server) {
 		xen_server_withdraw(xen, session);
 	}
 	__atomic_store_n(own_live(session), XEN_GONE, __ATOMIC_RELEASE);
-	xen_ring_bell(session);
+	notify(session);
 	xen_session_unref(xen, session);
-}
-
-static void end(struct xen *xen, const char *reason) {
-	xen_leave(xen);
-	lose(xen, reason);
 }
 
 /* The page of both ends; what the peer says of itself. */
 static void check_peer(struct xen *xen) {
 	struct xen_session *session = xen->session;
 	uint8_t live = load_peer_live(session);
-	if (!session->connected) {
+	if (!xen->base.connected) {
 		if (live == XEN_WAITING) {
 			return;
 		}
 		if (session->is_server) {
 			xen_server_peer_lives(xen, session);
 		}
-		begin(xen); // also when it left since: what it wrote can be read
+		session_connect(&xen->base); // also when it left since: what it wrote can be read
 	}
 	if (live != XEN_LIVE) {
-		end(xen, "the peer closed");
+		session_end(&xen->base, "the peer closed");
 	}
 }
-
-static void look(struct xen *xen);
 
 static int handle_event(int fd, uint32_t mask, void *data) {
 	uint32_t ports[16];
@@ -187,12 +157,12 @@ static int handle_event(int fd, uint32_t mask, void *data) {
 	if (size > 0 && write(fd, ports, (size_t)size) < 0) {
 		log_debug("xen: event channel: errno %d", errno);
 	}
-	look(data);
+	session_look(data);
 	return 0;
 }
 
 static bool session_start(struct xen *xen, struct xen_session *session) {
-	session->event_source = wl_event_loop_add_fd(xen->base.loop, session->event_fd,
+	session->event_source = wl_event_loop_add_fd(xen->base.base.loop, session->event_fd,
 			WL_EVENT_READABLE, handle_event, xen);
 	if (session->event_source == NULL) {
 		xen_session_unref(xen, session);
@@ -202,10 +172,8 @@ static bool session_start(struct xen *xen, struct xen_session *session) {
 	return true;
 }
 
-static void look(struct xen *xen) {
-	if (!xen->joined) {
-		return;
-	}
+static void look(struct session_transport *transport) {
+	struct xen *xen = (struct xen *)transport;
 	if (xen->session == NULL && xen->store != NULL) {
 		struct xen_session *session = xen_server_publish(xen);
 		if (session != NULL) {
@@ -215,30 +183,18 @@ static void look(struct xen *xen) {
 	if (xen->session != NULL) {
 		check_peer(xen);
 	}
-	if (xen->base.pages != NULL) {
-		pages_xen_look(xen->base.pages);
-	}
-	if (xen_is_connected(xen) && xen->base.vchan != NULL) {
-		vchan_xen_look(xen->base.vchan);
-	}
-}
-
-static void handle_idle(void *data) {
-	struct xen *xen = data;
-	xen->idle = NULL;
-	look(xen);
 }
 
 /* Application side, until it is connected. */
 static int handle_timer(void *data) {
 	struct xen *xen = data;
-	if (xen->joined && !xen_is_connected(xen)) {
+	if (xen->base.joined && !xen->base.connected) {
 		wl_event_source_timer_update(xen->timer, XEN_LOOK_MS);
 		if (xen->session != NULL && !xen_server_renew(xen)) {
-			end(xen, "the peer is another domain now");
+			session_end(&xen->base, "the peer is another domain now");
 			return 0;
 		}
-		look(xen);
+		session_look(&xen->base);
 	}
 	return 0;
 }
@@ -246,8 +202,8 @@ static int handle_timer(void *data) {
 static int handle_watch(int fd, uint32_t mask, void *data) {
 	struct xen *xen = data;
 	xen_store_drain(xen->store);
-	if (xen_is_connected(xen) && !xen_server_peer_lives(xen, xen->session)) {
-		end(xen, "the peer's domain is gone");
+	if (xen->base.connected && !xen_server_peer_lives(xen, xen->session)) {
+		session_end(&xen->base, "the peer's domain is gone");
 	}
 	return 0;
 }
@@ -284,7 +240,7 @@ static struct xen_session *map_offer(struct xen *xen, const struct xen_offer *of
 	if (session->page == NULL || session->out_bytes == NULL || session->in_bytes == NULL ||
 			(offer->has_acks != 0 && session->acks == NULL) ||
 			!fd_set_nonblocking(event_fd, true)) {
-		log_errno("transport %s: cannot map the vchan", xen->base.spec);
+		log_errno("transport %s: cannot map the vchan", xen->base.base.spec);
 		xen_session_unref(xen, session);
 		return NULL;
 	}
@@ -298,8 +254,8 @@ static void take_offer(struct xen *xen, const struct xen_offer *offer, int gntde
 		return;
 	}
 	__atomic_store_n(&session->page->client_live, XEN_LIVE, __ATOMIC_RELEASE);
-	xen_ring_bell(session);
-	look(xen);
+	notify(session);
+	session_look(&xen->base);
 }
 
 static int handle_broker(int fd, uint32_t mask, void *data) {
@@ -307,9 +263,9 @@ static int handle_broker(int fd, uint32_t mask, void *data) {
 	struct xen_offer offer;
 	int gntdev_fd, event_fd;
 	while (xen_broker_take(xen->broker, &offer, &gntdev_fd, &event_fd)) {
-		bool mine = xen->joined && offer.serial == xen->serial;
+		bool mine = xen->base.joined && offer.serial == xen->serial;
 		if (mine && offer.connected == 0 && xen->session != NULL) {
-			end(xen, "the peer closed");
+			session_end(&xen->base, "the peer closed");
 		} else if (mine && offer.connected != 0 && xen->session == NULL) {
 			take_offer(xen, &offer, gntdev_fd, event_fd);
 			event_fd = -1;
@@ -320,38 +276,37 @@ static int handle_broker(int fd, uint32_t mask, void *data) {
 	if ((mask & WL_EVENT_HANGUP) != 0) {
 		wl_event_source_remove(xen->source);
 		xen->source = NULL;
-		log_error("transport %s: the broker ended", xen->base.spec);
-		end(xen, "the broker ended");
+		log_error("transport %s: the broker ended", xen->base.base.spec);
+		session_end(&xen->base, "the broker ended");
 	}
 	return 0;
 }
 
-void xen_join(struct xen *xen, bool *took) {
-	if (*took || !xen->joined) {
-		end(xen, "the peer closed");
-		xen->joined = true;
-		xen->vchan_took = xen->pages_took = false;
-		if (xen->broker != NULL) {
-			xen->serial = xen->serial == UINT32_MAX ? 1 : xen->serial + 1;
-			xen_broker_look(xen->broker, xen->serial);
-		} else {
-			wl_event_source_timer_update(xen->timer, XEN_LOOK_MS);
-		}
+static bool begin(struct session_transport *transport) {
+	struct xen *xen = (struct xen *)transport;
+	if (xen->broker != NULL) {
+		xen->serial = xen->serial == UINT32_MAX ? 1 : xen->serial + 1;
+		xen_broker_look(xen->broker, xen->serial);
+	} else {
+		wl_event_source_timer_update(xen->timer, XEN_LOOK_MS);
 	}
-	*took = true;
-	if (xen->idle == NULL) {
-		xen->idle = wl_event_loop_add_idle(xen->base.loop, handle_idle, xen);
-	}
+	return true;
 }
+
+const struct session_impl session_xen_impl = {
+	.begin = begin,
+	.leave = leave,
+	.look = look,
+	.ring_bell = ring_bell,
+	.connect_vchan = vchan_xen_connect,
+	.connect_pages = pages_xen_connect,
+};
 
 /* The transport. */
 
 static void xen_close(struct transport *transport) {
 	struct xen *xen = (struct xen *)transport;
-	xen_leave(xen);
-	if (xen->idle != NULL) {
-		wl_event_source_remove(xen->idle);
-	}
+	session_finish(&xen->base);
 	if (xen->timer != NULL) {
 		wl_event_source_remove(xen->timer);
 	}
@@ -368,18 +323,18 @@ static bool open_role(struct xen *xen, enum transport_role role, char *error, si
 		if (!xen_server_open(xen, error, error_size)) {
 			return false;
 		}
-		xen->source = wl_event_loop_add_fd(xen->base.loop, xen_store_fd(xen->store),
+		xen->source = wl_event_loop_add_fd(xen->base.base.loop, xen_store_fd(xen->store),
 				WL_EVENT_READABLE, handle_watch, xen);
 	} else {
 		xen->broker = xen_broker_open(xen->peer, xen->name, error, error_size);
 		if (xen->broker == NULL) {
 			return false;
 		}
-		xen->base.ioctl_request = xen_event_notify_request;
-		xen->source = wl_event_loop_add_fd(xen->base.loop, xen_broker_fd(xen->broker),
+		xen->base.base.ioctl_request = xen_event_notify_request;
+		xen->source = wl_event_loop_add_fd(xen->base.base.loop, xen_broker_fd(xen->broker),
 				WL_EVENT_READABLE, handle_broker, xen);
 	}
-	xen->timer = wl_event_loop_add_timer(xen->base.loop, handle_timer, xen);
+	xen->timer = wl_event_loop_add_timer(xen->base.base.loop, handle_timer, xen);
 	return (xen->source != NULL && xen->timer != NULL) ||
 		transport_error(error, error_size, "transport xen: out of memory");
 }
@@ -393,9 +348,10 @@ static struct transport *xen_open_transport(struct wl_event_loop *loop, const ch
 	}
 	xen->gntalloc_fd = -1;
 	xen->dmabuf = (struct xen_dmabuf){.udmabuf_fd = -1, .gntdev_fd = -1};
-	xen->base.loop = loop;
-	xen->base.role = role;
-	xen->base.caps = TRANSPORT_PAGES;
+	xen->base.base.loop = loop;
+	xen->base.impl = &session_xen_impl;
+	xen->base.base.role = role;
+	xen->base.base.caps = TRANSPORT_PAGES;
 	if (sysconf(_SC_PAGESIZE) != XEN_PAGE_BYTES) {
 		transport_error(error, error_size,
 			"transport xen: this kernel's pages are not 4 KiB");
@@ -404,9 +360,9 @@ static struct transport *xen_open_transport(struct wl_event_loop *loop, const ch
 	if (!open_role(xen, role, error, error_size)) {
 		goto error;
 	}
-	return &xen->base;
+	return &xen->base.base;
 error:
-	xen_close(&xen->base);
+	xen_close(&xen->base.base);
 	return NULL;
 }
 

@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "transport/backend.h"
 #include "transport/ring.h"
+#include "transport/session.h"
 #include "transport/xen_dev.h"
 #include "transport/xen_dmabuf.h"
 
@@ -73,7 +73,7 @@ _Static_assert(sizeof(struct xen_acks_page) <= XEN_ACKS_RING_OFFSET, "the ring l
 /* What one connection maps. It outlives the connection as long as something is read from it. */
 struct xen_session {
 	unsigned refs;
-	bool is_server, connected;
+	bool is_server;
 	struct xen_vchan_page *page;
 	uint8_t *in_bytes, *out_bytes;
 	uint32_t in_size, out_size;
@@ -89,15 +89,12 @@ struct xen_session {
 };
 
 struct xen {
-	struct transport base;
+	struct session_transport base;
 	char peer[XEN_NAME_BYTES], name[XEN_NAME_BYTES];
 	bool writable_grants;
-	struct wl_event_source *timer, *idle, *source; // source: watches, or the broker's word
+	struct wl_event_source *timer, *source; // source: watches, or the broker's word
 
-	bool joined; // takes part in a session, or looks for one
-	struct xen_session *session; // that one, once there is one
-	// Which of the two took part in it: a second one belongs to the next.
-	bool vchan_took, pages_took;
+	struct xen_session *session; // the one it takes part in, once there is one
 
 	struct xen_store *store; // application side
 	int gntalloc_fd;
@@ -108,13 +105,6 @@ struct xen {
 	struct xen_broker *broker; // GUI side
 	uint32_t serial; // of what it was asked last
 };
-
-/* As kvm_join() and kvm_leave(). */
-void xen_join(struct xen *xen, bool *took);
-void xen_leave(struct xen *xen);
-
-bool xen_is_connected(const struct xen *xen);
-void xen_ring_bell(const struct xen_session *session);
 
 struct xen_session *xen_session_ref(struct xen_session *session);
 void xen_session_unref(struct xen *xen, struct xen_session *session);
@@ -133,13 +123,12 @@ void xen_server_withdraw(struct xen *xen, struct xen_session *session);
 void xen_server_unmap(struct xen *xen, struct xen_session *session);
 
 struct vchan *vchan_xen_create(struct transport *transport);
-void vchan_xen_connect(struct vchan *vchan);
-void vchan_xen_disconnect(struct vchan *vchan, const char *reason);
-void vchan_xen_look(struct vchan *vchan);
-
 struct pages *pages_xen_create(struct transport *transport, uint64_t max_bytes);
-void pages_xen_connect(struct pages *pages);
-void pages_xen_disconnect(struct pages *pages);
-void pages_xen_look(struct pages *pages);
+
+extern const struct session_impl session_xen_impl;
+
+/* Its parts in other files. */
+void vchan_xen_connect(struct vchan_rings *vchan);
+void pages_xen_connect(struct pages_acked *pages);
 
 #endif

@@ -106,7 +106,7 @@ static void presence_path(const struct xen *xen, char *path, size_t size) {
 static void tell_once(struct xen *xen, const char *what) {
 	if (!xen->told) {
 		xen->told = true;
-		log_info("transport %s: %s: %s; trying again", xen->base.spec, what,
+		log_info("transport %s: %s: %s; trying again", xen->base.base.spec, what,
 				strerror(errno));
 	}
 }

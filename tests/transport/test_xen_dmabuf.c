@@ -275,14 +275,17 @@ static struct xen_session session;
 static struct pages *open_pages(uint64_t max_bytes) {
 	fake_kernel();
 	xen = (struct xen){
-		.base = {.loop = wl_event_loop_create(), .role = TRANSPORT_APPVM},
+		.base = {
+			.base = {.loop = wl_event_loop_create(), .role = TRANSPORT_APPVM},
+			.impl = &session_xen_impl,
+		},
 		.session = &session,
 		.gntalloc_fd = fd_memory("gntalloc", 16 * PAGE),
 		.domid = PEER,
 	};
-	xen.timer = wl_event_loop_add_timer(xen.base.loop, (int (*)(void *))abort, NULL);
+	xen.timer = wl_event_loop_add_timer(xen.base.base.loop, (int (*)(void *))abort, NULL);
 	xen_dmabuf_open(&xen.dmabuf, OWN_DOMID);
-	return pages_xen_create(&xen.base, max_bytes);
+	return pages_xen_create(&xen.base.base, max_bytes);
 }
 
 static void close_pages(struct pages *pages) {
@@ -290,9 +293,9 @@ static void close_pages(struct pages *pages) {
 	pages_destroy(pages);
 	expect_nothing_shared();
 	EXPECT_INT(n_granted, 0);
-	wl_event_source_remove(xen.idle);
+	wl_event_source_remove(xen.base.idle);
 	wl_event_source_remove(xen.timer);
-	wl_event_loop_destroy(xen.base.loop);
+	wl_event_loop_destroy(xen.base.base.loop);
 	xen_dmabuf_close(&xen.dmabuf);
 	close(xen.gntalloc_fd);
 }
