@@ -4,8 +4,11 @@
 #include <math.h>
 #include <pango/pangocairo.h>
 
+#include "borders/paint.h"
+
 #define PADDING 6.0
 #define BADGE_PADDING 7.0
+#define BADGE_RADIUS 3.0
 #define TITLE_MIN_WIDTH 16.0
 #define GLYPH_HALF 4.5 // half the side of a button's picture
 
@@ -18,49 +21,11 @@ int draw_scaled(int length, double scale) {
 	return pixels < 1 ? 1 : pixels;
 }
 
-static void set_color(cairo_t *cairo, uint32_t color, double alpha) {
-	cairo_set_source_rgba(cairo, (double)(color >> 16 & 0xff) / 255,
-			(double)(color >> 8 & 0xff) / 255, (double)(color & 0xff) / 255, alpha);
-}
-
-static void rounded_box(cairo_t *cairo, double x, double y, double width, double height) {
-	double radius = 3;
-	cairo_new_sub_path(cairo);
-	cairo_arc(cairo, x + width - radius, y + radius, radius, -M_PI / 2, 0);
-	cairo_arc(cairo, x + width - radius, y + height - radius, radius, 0, M_PI / 2);
-	cairo_arc(cairo, x + radius, y + height - radius, radius, M_PI / 2, M_PI);
-	cairo_arc(cairo, x + radius, y + radius, radius, M_PI, 3 * M_PI / 2);
-	cairo_close_path(cairo);
-}
-
-/* max_width in logical pixels; the text ends in an ellipsis there. */
-static PangoLayout *layout_create(
-		cairo_t *cairo, const char *text, double size, bool bold, double max_width) {
-	PangoLayout *layout = pango_cairo_create_layout(cairo);
-	PangoFontDescription *font = pango_font_description_from_string("Sans");
-	pango_font_description_set_absolute_size(font, size * PANGO_SCALE);
-	pango_font_description_set_weight(font, bold ? PANGO_WEIGHT_BOLD : PANGO_WEIGHT_NORMAL);
-	pango_layout_set_font_description(layout, font);
-	pango_font_description_free(font);
-	pango_layout_set_single_paragraph_mode(layout, TRUE);
-	pango_layout_set_ellipsize(layout, PANGO_ELLIPSIZE_END);
-	pango_layout_set_width(layout, (int)(max_width * PANGO_SCALE));
-	pango_layout_set_text(layout, text, -1);
-	return layout;
-}
-
-static double layout_width(PangoLayout *layout) {
-	PangoRectangle logical;
-	pango_layout_get_extents(layout, NULL, &logical);
-	return ceil((double)logical.width / PANGO_SCALE);
-}
-
 /* Centred on the text's line, and clipped: stacked marks reach far out of their line. */
 static void show_layout(
 		cairo_t *cairo, PangoLayout *layout, double x, double width, double height) {
-	PangoRectangle logical;
-	pango_layout_get_extents(layout, NULL, &logical);
-	double text_height = (double)logical.height / PANGO_SCALE;
+	double text_width, text_height;
+	paint_layout_size(layout, &text_width, &text_height);
 	cairo_save(cairo);
 	cairo_rectangle(cairo, x, 0, width, height);
 	cairo_clip(cairo);
@@ -78,13 +43,16 @@ static double draw_badge(cairo_t *cairo, const struct draw_title *spec, uint32_t
 		return x;
 	}
 	double size = spec->kind == FRAME_FULLSCREEN ? 11 : 13;
-	PangoLayout *layout = layout_create(cairo, label, size, true, room);
-	double width = fmin(layout_width(layout), room);
+	PangoLayout *layout = paint_layout_create(cairo, label, size, true, room);
+	double width, height;
+	paint_layout_size(layout, &width, &height);
+	width = fmin(width, room);
 	double inset = spec->kind == FRAME_FULLSCREEN ? 2 : 4;
-	set_color(cairo, trust_text_color(bar), 1);
-	rounded_box(cairo, x, inset, width + 2 * BADGE_PADDING, spec->height - 2 * inset);
+	paint_set_color(cairo, trust_text_color(bar), 1);
+	paint_rounded_box(cairo, x, inset, width + 2 * BADGE_PADDING, spec->height - 2 * inset,
+			BADGE_RADIUS);
 	cairo_fill(cairo);
-	set_color(cairo, bar, 1);
+	paint_set_color(cairo, bar, 1);
 	pango_layout_set_width(layout, (int)((width + 1) * PANGO_SCALE));
 	pango_layout_set_auto_dir(layout, FALSE);
 	show_layout(cairo, layout, x + BADGE_PADDING, width + 1, spec->height);
@@ -99,8 +67,10 @@ static double draw_text(cairo_t *cairo, const struct draw_title *spec, const cha
 		return begin;
 	}
 	double size = spec->kind == FRAME_FULLSCREEN ? 11 : 13;
-	PangoLayout *layout = layout_create(cairo, text, size, bold, end - begin);
-	double width = fmin(layout_width(layout), end - begin);
+	PangoLayout *layout = paint_layout_create(cairo, text, size, bold, end - begin);
+	double width, height;
+	paint_layout_size(layout, &width, &height);
+	width = fmin(width, end - begin);
 	/*
 	 * Right-to-left text starts where left-to-right text would, not at the far end of the bar.
 	 */
@@ -148,11 +118,11 @@ static double draw_buttons(cairo_t *cairo, const struct draw_title *spec, uint32
 		}
 		begin = box.x;
 		if (spec->hover == part) {
-			set_color(cairo, text, 0.25);
+			paint_set_color(cairo, text, 0.25);
 			cairo_rectangle(cairo, box.x, 0, box.width, box.height);
 			cairo_fill(cairo);
 		}
-		set_color(cairo, text, 1);
+		paint_set_color(cairo, text, 1);
 		draw_glyph(cairo, part, spec->maximized, box.x + box.width / 2.0, box.height / 2.0);
 	}
 	return begin;
@@ -176,20 +146,21 @@ static double notice_width(cairo_t *cairo, const struct draw_title *spec, double
 	if (spec->notice == NULL || spec->notice[0] == '\0' || room < TITLE_MIN_WIDTH) {
 		return 0;
 	}
-	PangoLayout *layout = layout_create(
+	PangoLayout *layout = paint_layout_create(
 			cairo, spec->notice, spec->kind == FRAME_FULLSCREEN ? 11 : 13, true, room);
-	double width = layout_width(layout) + 1;
+	double width, height;
+	paint_layout_size(layout, &width, &height);
 	g_object_unref(layout);
-	return fmin(width, room);
+	return fmin(width + 1, room);
 }
 
 static void draw_bar(cairo_t *cairo, const struct draw_title *spec) {
 	uint32_t bar = draw_bar_color(&spec->mark, spec->active), text = trust_text_color(bar);
-	set_color(cairo, bar, 1);
+	paint_set_color(cairo, bar, 1);
 	cairo_paint(cairo);
 	double end = draw_buttons(cairo, spec, text) - PADDING / 2;
 	double begin = draw_badge(cairo, spec, bar, end) + PADDING;
-	set_color(cairo, text, 1);
+	paint_set_color(cairo, text, 1);
 	begin = draw_attention(cairo, spec, begin, end);
 	double notice = notice_width(cairo, spec, end - begin);
 	double title_end = notice > 0 ? end - notice - 2 * PADDING : end;
@@ -205,11 +176,7 @@ cairo_surface_t *draw_title_create(const struct draw_title *spec) {
 			draw_scaled(spec->width, spec->scale),
 			draw_scaled(spec->height, spec->scale));
 	cairo_t *cairo = cairo_create(surface);
-	cairo_font_options_t *options = cairo_font_options_create();
-	cairo_font_options_set_antialias(options, CAIRO_ANTIALIAS_GRAY);
-	cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF);
-	cairo_set_font_options(cairo, options);
-	cairo_font_options_destroy(options);
+	paint_set_font_options(cairo);
 	cairo_scale(cairo, spec->scale, spec->scale);
 	draw_bar(cairo, spec);
 	bool ok = cairo_status(cairo) == CAIRO_STATUS_SUCCESS;

@@ -6,6 +6,7 @@
 #include <pango/pangocairo.h>
 #include <stdio.h>
 
+#include "borders/paint.h"
 #include "borders/trust.h"
 #include "control/client.h"
 #include "launcher/icons.h"
@@ -17,6 +18,7 @@
 #define STRIPE_WIDTH 6
 #define ICON_SIZE 32
 #define MARGIN 14
+#define RADIUS 4
 #define BADGE_PADDING 8
 #define BADGE_MAX_WIDTH 200
 
@@ -42,40 +44,7 @@ bool panel_row_at(int width, int height, double x, double y, size_t *row) {
 }
 
 static void set_color(cairo_t *cairo, uint32_t color) {
-	cairo_set_source_rgb(cairo, (double)(color >> 16 & 0xff) / 255,
-			(double)(color >> 8 & 0xff) / 255, (double)(color & 0xff) / 255);
-}
-
-static void rounded_box(cairo_t *cairo, double x, double y, double width, double height) {
-	double radius = 4;
-	cairo_new_sub_path(cairo);
-	cairo_arc(cairo, x + width - radius, y + radius, radius, -M_PI / 2, 0);
-	cairo_arc(cairo, x + width - radius, y + height - radius, radius, 0, M_PI / 2);
-	cairo_arc(cairo, x + radius, y + height - radius, radius, M_PI / 2, M_PI);
-	cairo_arc(cairo, x + radius, y + radius, radius, M_PI, 3 * M_PI / 2);
-	cairo_close_path(cairo);
-}
-
-static PangoLayout *layout_create(
-		cairo_t *cairo, const char *text, double size, bool bold, double width) {
-	PangoLayout *layout = pango_cairo_create_layout(cairo);
-	PangoFontDescription *font = pango_font_description_from_string("Sans");
-	pango_font_description_set_absolute_size(font, size * PANGO_SCALE);
-	pango_font_description_set_weight(font, bold ? PANGO_WEIGHT_BOLD : PANGO_WEIGHT_NORMAL);
-	pango_layout_set_font_description(layout, font);
-	pango_font_description_free(font);
-	pango_layout_set_ellipsize(layout, PANGO_ELLIPSIZE_END);
-	pango_layout_set_width(layout, (int)(width * PANGO_SCALE));
-	pango_layout_set_text(layout, text, -1);
-	return layout;
-}
-
-/* In logical pixels. */
-static void layout_size(PangoLayout *layout, double *width, double *height) {
-	PangoRectangle logical;
-	pango_layout_get_extents(layout, NULL, &logical);
-	*width = ceil((double)logical.width / PANGO_SCALE);
-	*height = (double)logical.height / PANGO_SCALE;
+	paint_set_color(cairo, color, 1);
 }
 
 /* One line, centred on y. */
@@ -84,10 +53,9 @@ static void draw_line(cairo_t *cairo, const char *text, double size, bool bold, 
 	if (width < 1) {
 		return;
 	}
-	PangoLayout *layout = layout_create(cairo, text, size, bold, width);
+	PangoLayout *layout = paint_layout_create(cairo, text, size, bold, width);
 	double text_width, text_height;
-	pango_layout_set_single_paragraph_mode(layout, TRUE);
-	layout_size(layout, &text_width, &text_height);
+	paint_layout_size(layout, &text_width, &text_height);
 	cairo_move_to(cairo, x, round(y - text_height / 2));
 	pango_cairo_show_layout(cairo, layout);
 	g_object_unref(layout);
@@ -97,7 +65,7 @@ static void draw_header(const struct panel *panel, cairo_t *cairo) {
 	const char *query = panel->list->query;
 	double x = MARGIN, width = panel->width - 2 * MARGIN, y = 10, height = HEADER_HEIGHT - 18;
 	set_color(cairo, COLOR_FIELD);
-	rounded_box(cairo, x, y, width, height);
+	paint_rounded_box(cairo, x, y, width, height, RADIUS);
 	cairo_fill(cairo);
 	double middle = y + height / 2, text_x = x + 12, text_width = 0, text_height = 0;
 	if (query[0] == '\0') {
@@ -105,10 +73,9 @@ static void draw_header(const struct panel *panel, cairo_t *cairo) {
 		draw_line(cairo, "Type to search applications", 16, false, text_x + 4, middle,
 				width - 28);
 	} else {
-		PangoLayout *layout = layout_create(cairo, query, 16, false, width - 28);
+		PangoLayout *layout = paint_layout_create(cairo, query, 16, false, width - 28);
 		pango_layout_set_ellipsize(layout, PANGO_ELLIPSIZE_START);
-		pango_layout_set_single_paragraph_mode(layout, TRUE);
-		layout_size(layout, &text_width, &text_height);
+		paint_layout_size(layout, &text_width, &text_height);
 		set_color(cairo, COLOR_TEXT);
 		cairo_move_to(cairo, text_x, round(middle - text_height / 2));
 		pango_cairo_show_layout(cairo, layout);
@@ -166,11 +133,11 @@ static void draw_icon(const struct panel *panel, cairo_t *cairo, struct entry *e
 	char letter[8] = "";
 	g_utf8_strncpy(letter, entry->name, 1);
 	set_color(cairo, entry->color);
-	rounded_box(cairo, x, y, ICON_SIZE, ICON_SIZE);
+	paint_rounded_box(cairo, x, y, ICON_SIZE, ICON_SIZE, RADIUS);
 	cairo_fill(cairo);
-	PangoLayout *layout = layout_create(cairo, letter, 18, true, ICON_SIZE);
+	PangoLayout *layout = paint_layout_create(cairo, letter, 18, true, ICON_SIZE);
 	double width, height;
-	layout_size(layout, &width, &height);
+	paint_layout_size(layout, &width, &height);
 	set_color(cairo, trust_text_color(entry->color));
 	cairo_move_to(cairo, x + (ICON_SIZE - width) / 2, y + (ICON_SIZE - height) / 2);
 	pango_cairo_show_layout(cairo, layout);
@@ -184,13 +151,12 @@ static double draw_badge(cairo_t *cairo, const struct entry *entry, double right
 			: entry->vm_state == CONTROL_VM_FAILED     ? " (failed)"
 								   : "";
 	snprintf(text, sizeof(text), "%s%s", entry->vm_label, state);
-	PangoLayout *layout = layout_create(cairo, text, 12, true, BADGE_MAX_WIDTH);
+	PangoLayout *layout = paint_layout_create(cairo, text, 12, true, BADGE_MAX_WIDTH);
 	double width, height;
-	pango_layout_set_single_paragraph_mode(layout, TRUE);
-	layout_size(layout, &width, &height);
+	paint_layout_size(layout, &width, &height);
 	double x = right - width - 2 * BADGE_PADDING;
 	set_color(cairo, entry->color);
-	rounded_box(cairo, x, middle - 11, width + 2 * BADGE_PADDING, 22);
+	paint_rounded_box(cairo, x, middle - 11, width + 2 * BADGE_PADDING, 22, RADIUS);
 	cairo_fill_preserve(cairo);
 	/* A colour near the panel's own still shows its shape. */
 	cairo_set_source_rgba(cairo, 1, 1, 1, 0.35);
@@ -260,13 +226,14 @@ static void draw_footer(const struct panel *panel, cairo_t *cairo) {
 	cairo_rectangle(cairo, 0, top, panel->width, 1);
 	cairo_fill(cairo);
 	bool hint = panel->status[0] == '\0';
-	PangoLayout *layout = layout_create(cairo,
+	PangoLayout *layout = paint_layout_create(cairo,
 			hint ? "Enter starts · arrows choose · Esc closes" : panel->status, 13,
 			!hint && panel->status_is_error, panel->width - 2 * MARGIN);
+	pango_layout_set_single_paragraph_mode(layout, FALSE);
 	pango_layout_set_wrap(layout, PANGO_WRAP_WORD_CHAR);
 	pango_layout_set_height(layout, -3);
 	double width, height;
-	layout_size(layout, &width, &height);
+	paint_layout_size(layout, &width, &height);
 	set_color(cairo, hint ? COLOR_DIM : panel->status_is_error ? COLOR_ERROR : COLOR_TEXT);
 	cairo_move_to(cairo, MARGIN, round(top + (FOOTER_HEIGHT - height) / 2));
 	pango_cairo_show_layout(cairo, layout);
@@ -274,11 +241,7 @@ static void draw_footer(const struct panel *panel, cairo_t *cairo) {
 }
 
 void panel_draw(const struct panel *panel, cairo_t *cairo) {
-	cairo_font_options_t *options = cairo_font_options_create();
-	cairo_font_options_set_antialias(options, CAIRO_ANTIALIAS_GRAY);
-	cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF);
-	cairo_set_font_options(cairo, options);
-	cairo_font_options_destroy(options);
+	paint_set_font_options(cairo);
 	cairo_save(cairo);
 	cairo_scale(cairo, panel->scale, panel->scale);
 	set_color(cairo, COLOR_BACKGROUND);
