@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <wayland-client.h>
 
+#include "tests/harness/say.h"
 #include "xdg-shell-client-protocol.h"
 
 #define MIME_TYPE "application/x-isthmus-test"
@@ -38,17 +39,6 @@ static int source_fd = -1, sink_fd = -1;
 static long long moved, left;
 static char piece[PIECE];
 
-static void say(const char *text, long long number) {
-	printf("%s %lld\n", text, number);
-	fflush(stdout);
-}
-
-/* For any event: libffi does not mind what the callee does not look at. */
-#pragma GCC diagnostic ignored "-Wpedantic"
-static void ignore(void) {
-}
-#define IGNORE ((void *)ignore)
-
 static void source_handle_send(
 		void *data, struct wl_data_source *source, const char *type, int32_t fd) {
 	if (source_fd >= 0) {
@@ -58,7 +48,7 @@ static void source_handle_send(
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	moved = 0;
 	left = source_bytes > 0 ? source_bytes : INT64_MAX;
-	say("sending", left);
+	say("sending %lld", left);
 }
 
 static const struct wl_data_source_listener source_listener = {
@@ -81,7 +71,7 @@ static void pointer_handle_button(void *data, struct wl_pointer *pointer, uint32
 	wl_data_source_add_listener(source, &source_listener, NULL);
 	wl_data_source_offer(source, MIME_TYPE);
 	wl_data_device_set_selection(device, source, serial);
-	say("owner", 0);
+	say("owner 0");
 }
 
 static const struct wl_pointer_listener pointer_listener = {
@@ -103,7 +93,7 @@ static void device_handle_selection(
 		void *data, struct wl_data_device *wl_device, struct wl_data_offer *selected) {
 	offer = selected;
 	if (offer != NULL && !is_source) {
-		say("offered", 0);
+		say("offered 0");
 	}
 }
 
@@ -195,7 +185,7 @@ static void feed(void) {
 	}
 	close(source_fd);
 	source_fd = -1;
-	say(left == 0 ? "sent" : "refused", moved);
+	say("%s %lld", left == 0 ? "sent" : "refused", moved);
 }
 
 /* One piece at a time, so that events are seen as well. */
@@ -207,7 +197,7 @@ static void drain(void) {
 	}
 	close(sink_fd);
 	sink_fd = -1;
-	say("received", moved);
+	say("received %lld", moved);
 }
 
 static bool hold, die;
@@ -220,7 +210,7 @@ static bool handle_command(void) {
 	if (strcmp(line, "close\n") == 0 && sink_fd >= 0) {
 		close(sink_fd);
 		sink_fd = -1;
-		say("closed", moved);
+		say("closed %lld", moved);
 		return true;
 	}
 	hold = strcmp(line, "hold\n") == 0;
@@ -237,7 +227,7 @@ static bool handle_command(void) {
 	close(ends[1]);
 	sink_fd = ends[0];
 	moved = 0;
-	say("asked", 0);
+	say("asked 0");
 	return true;
 }
 
@@ -283,7 +273,7 @@ int main(int argc, char **argv) {
 	wl_registry_add_listener(registry, &registry_listener, NULL);
 	wl_display_roundtrip(display);
 	make_window();
-	say("ready", 0);
+	say("ready 0");
 	run();
 	return 0;
 }

@@ -3,9 +3,7 @@
  * isthmus-test-devices: an application that says in lines what tablets, their pads and touchpads do
  * over its window, until it is killed.
  */
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,6 +12,7 @@
 
 #include "pointer-gestures-unstable-v1-client-protocol.h"
 #include "tablet-v2-client-protocol.h"
+#include "tests/harness/say.h"
 #include "xdg-shell-client-protocol.h"
 
 #define WIDTH 600
@@ -26,23 +25,6 @@ static struct wl_seat *seat;
 static struct xdg_wm_base *wm_base;
 static struct zwp_tablet_manager_v2 *tablets;
 static struct zwp_pointer_gestures_v1 *gestures;
-
-static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void say(const char *format, ...) {
-	va_list args;
-	va_start(args, format);
-	vprintf(format, args);
-	va_end(args);
-	putchar('\n');
-	fflush(stdout);
-}
-
-/* For any event: libffi does not mind what the callee does not look at. */
-#pragma GCC diagnostic ignored "-Wpedantic"
-static void ignore(void) {
-}
-#define IGNORE ((void *)ignore)
 
 static void tool_handle_type(void *data, struct zwp_tablet_tool_v2 *tool, uint32_t type) {
 	say("tool %s", type == ZWP_TABLET_TOOL_V2_TYPE_PEN ? "pen" : "other");

@@ -5,9 +5,7 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -29,6 +27,7 @@
 #include "presentation-time-client-protocol.h"
 #include "tablet-v2-client-protocol.h"
 #include "tearing-control-v1-client-protocol.h"
+#include "tests/harness/say.h"
 #include "text-input-unstable-v3-client-protocol.h"
 #include "xdg-dialog-v1-client-protocol.h"
 #include "xdg-foreign-unstable-v1-client-protocol.h"
@@ -75,23 +74,6 @@ static struct wl_display *display;
 static struct wl_surface *surface;
 static struct xdg_toplevel *toplevel;
 static const char *arg = "";
-
-static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void say(const char *format, ...) {
-	va_list args;
-	va_start(args, format);
-	vprintf(format, args);
-	va_end(args);
-	putchar('\n');
-	fflush(stdout);
-}
-
-/* For any event: libffi does not mind what the callee does not look at. */
-#pragma GCC diagnostic ignored "-Wpedantic"
-static void ignore(void) {
-}
-#define IGNORE ((void *)ignore)
 
 #define BIND(field, name) {&name##_interface, (void **)&g.field}
 static const struct {

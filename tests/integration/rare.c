@@ -4,9 +4,7 @@
  * and how late, in microseconds of its own clock, each time is that it is told.
  */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,6 +17,7 @@
 #include "fifo-v1-rare-client-protocol.h"
 #include "input-timestamps-unstable-v1-rare-client-protocol.h"
 #include "presentation-time-rare-client-protocol.h"
+#include "tests/harness/say.h"
 
 #define SECOND_NS INT64_C(1000000000)
 #define PROFILE_BYTES 300000
@@ -38,23 +37,6 @@ static struct wp_commit_timer_v1 *timer;
 static struct wp_fifo_v1 *fifo;
 static int turns_left;
 static int64_t committed_ns; // when the last commit was sent
-
-static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void say(const char *format, ...) {
-	va_list args;
-	va_start(args, format);
-	vprintf(format, args);
-	va_end(args);
-	putchar('\n');
-	fflush(stdout);
-}
-
-/* For any event: libffi does not mind what the callee does not look at. */
-#pragma GCC diagnostic ignored "-Wpedantic"
-static void ignore(void) {
-}
-#define IGNORE ((void *)ignore)
 
 static int64_t now_ns(void) {
 	struct timespec now;

@@ -9,9 +9,7 @@
  * begin and now, and a second.
  */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,6 +22,7 @@
 #include "fifo-v1-rare-server-protocol.h"
 #include "input-timestamps-unstable-v1-rare-server-protocol.h"
 #include "presentation-time-rare-server-protocol.h"
+#include "tests/harness/say.h"
 
 #define TURN_MS 20
 #define SECOND_NS INT64_C(1000000000)
@@ -31,17 +30,6 @@
 static struct wl_event_source *turn;
 static struct wl_resource *timestamps, *pointer, *feedback;
 static int64_t turn_ns; // when the last turn began
-
-static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void say(const char *format, ...) {
-	va_list args;
-	va_start(args, format);
-	vprintf(format, args);
-	va_end(args);
-	putchar('\n');
-	fflush(stdout);
-}
 
 static int64_t now_ns(clockid_t clock) {
 	struct timespec now;

@@ -10,9 +10,7 @@
 #include <fcntl.h>
 #include <linux/udmabuf.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -22,6 +20,7 @@
 
 #include "linux-dmabuf-v1-client-protocol.h"
 #include "linux-drm-syncobj-v1-client-protocol.h"
+#include "tests/harness/say.h"
 #include "xdg-shell-client-protocol.h"
 
 #define SIDE 256
@@ -39,27 +38,10 @@ static struct wp_linux_drm_syncobj_manager_v1 *syncobj;
 static struct wl_surface *surface;
 static int card;
 
-static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void say(const char *format, ...) {
-	va_list args;
-	va_start(args, format);
-	vprintf(format, args);
-	va_end(args);
-	putchar('\n');
-	fflush(stdout);
-}
-
 static _Noreturn void give_up(const char *what) {
 	say("failed: %s: %s", what, strerror(errno));
 	exit(1);
 }
-
-/* For any event: libffi does not mind what the callee does not look at. */
-#pragma GCC diagnostic ignored "-Wpedantic"
-static void ignore(void) {
-}
-#define IGNORE ((void *)ignore)
 
 static void handle_global(void *data, struct wl_registry *registry, uint32_t name,
 		const char *interface, uint32_t version) {
