@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "tests/bench/window.h"
+#include "tests/harness/ignore.h"
 
 /* Every window commits its next frame as soon as its callback came. */
 static void run_frames(struct bench *bench, uint32_t count) {
@@ -102,14 +103,6 @@ static void handle_keymap(void *data, struct wl_keyboard *keyboard, uint32_t for
 	close(fd);
 }
 
-static void handle_enter(void *data, struct wl_keyboard *keyboard, uint32_t serial,
-		struct wl_surface *surface, struct wl_array *keys) {
-}
-
-static void handle_leave(void *data, struct wl_keyboard *keyboard, uint32_t serial,
-		struct wl_surface *surface) {
-}
-
 static void handle_key(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t time,
 		uint32_t key, uint32_t state) {
 	struct bench *bench = data;
@@ -118,16 +111,12 @@ static void handle_key(void *data, struct wl_keyboard *keyboard, uint32_t serial
 	}
 }
 
-static void handle_modifiers(void *data, struct wl_keyboard *keyboard, uint32_t serial,
-		uint32_t depressed, uint32_t latched, uint32_t locked, uint32_t group) {
-}
-
 static const struct wl_keyboard_listener keyboard_listener = {
 		.keymap = handle_keymap,
-		.enter = handle_enter,
-		.leave = handle_leave,
+		.enter = IGNORE,
+		.leave = IGNORE,
 		.key = handle_key,
-		.modifiers = handle_modifiers,
+		.modifiers = IGNORE,
 };
 
 _Noreturn static void run_keys(struct bench *bench) {

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "tests/bench/window.h"
+#include "tests/harness/ignore.h"
 
 #define MIME_TYPE "application/octet-stream"
 #define PIECE_BYTES (256 * 1024)
@@ -26,10 +27,6 @@ struct clipboard {
 	uint64_t bytes;
 	bool owns;
 };
-
-static void source_handle_target(
-		void *data, struct wl_data_source *source, const char *mime_type) {
-}
 
 static void source_handle_send(void *data, struct wl_data_source *source, const char *mime_type,
 		int32_t fd) {
@@ -50,36 +47,14 @@ static void source_handle_cancelled(void *data, struct wl_data_source *source) {
 	wl_data_source_destroy(source);
 }
 
-static void source_handle_dnd(void *data, struct wl_data_source *source) {
-}
-
-static void source_handle_action(void *data, struct wl_data_source *source, uint32_t action) {
-}
-
 static const struct wl_data_source_listener source_listener = {
-		.target = source_handle_target,
+		.target = IGNORE,
 		.send = source_handle_send,
 		.cancelled = source_handle_cancelled,
-		.dnd_drop_performed = source_handle_dnd,
-		.dnd_finished = source_handle_dnd,
-		.action = source_handle_action,
+		.dnd_drop_performed = IGNORE,
+		.dnd_finished = IGNORE,
+		.action = IGNORE,
 };
-
-static void device_handle_offer(
-		void *data, struct wl_data_device *device, struct wl_data_offer *offer) {
-}
-
-static void device_handle_enter(void *data, struct wl_data_device *device, uint32_t serial,
-		struct wl_surface *surface, wl_fixed_t x, wl_fixed_t y,
-		struct wl_data_offer *offer) {
-}
-
-static void device_handle_leave(void *data, struct wl_data_device *device) {
-}
-
-static void device_handle_motion(void *data, struct wl_data_device *device, uint32_t time,
-		wl_fixed_t x, wl_fixed_t y) {
-}
 
 static void device_handle_selection(
 		void *data, struct wl_data_device *device, struct wl_data_offer *offer) {
@@ -88,25 +63,17 @@ static void device_handle_selection(
 }
 
 static const struct wl_data_device_listener device_listener = {
-		.data_offer = device_handle_offer,
-		.enter = device_handle_enter,
-		.leave = device_handle_leave,
-		.motion = device_handle_motion,
-		.drop = device_handle_leave,
+		.data_offer = IGNORE,
+		.enter = IGNORE,
+		.leave = IGNORE,
+		.motion = IGNORE,
+		.drop = IGNORE,
 		.selection = device_handle_selection,
 };
 
 static void handle_keymap(void *data, struct wl_keyboard *keyboard, uint32_t format, int32_t fd,
 		uint32_t size) {
 	close(fd);
-}
-
-static void handle_enter(void *data, struct wl_keyboard *keyboard, uint32_t serial,
-		struct wl_surface *surface, struct wl_array *keys) {
-}
-
-static void handle_leave(void *data, struct wl_keyboard *keyboard, uint32_t serial,
-		struct wl_surface *surface) {
 }
 
 static void handle_key(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t time,
@@ -123,16 +90,12 @@ static void handle_key(void *data, struct wl_keyboard *keyboard, uint32_t serial
 	wl_data_device_set_selection(clipboard->device, source, serial);
 }
 
-static void handle_modifiers(void *data, struct wl_keyboard *keyboard, uint32_t serial,
-		uint32_t depressed, uint32_t latched, uint32_t locked, uint32_t group) {
-}
-
 static const struct wl_keyboard_listener keyboard_listener = {
 		.keymap = handle_keymap,
-		.enter = handle_enter,
-		.leave = handle_leave,
+		.enter = IGNORE,
+		.leave = IGNORE,
 		.key = handle_key,
-		.modifiers = handle_modifiers,
+		.modifiers = IGNORE,
 };
 
 _Noreturn static void run_owner(struct clipboard *clipboard) {

@@ -22,6 +22,7 @@
 #include "common/fd.h"
 #include "ext-image-capture-source-v1-client-protocol.h"
 #include "ext-image-copy-capture-v1-client-protocol.h"
+#include "tests/harness/ignore.h"
 #include "virtual-keyboard-unstable-v1-client-protocol.h"
 
 #define KEY 30 // KEY_A
@@ -77,12 +78,9 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 	}
 }
 
-static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {
-}
-
 static const struct wl_registry_listener registry_listener = {
 		.global = handle_global,
-		.global_remove = handle_global_remove,
+		.global_remove = IGNORE,
 };
 
 static void session_handle_buffer_size(void *data,
@@ -102,15 +100,6 @@ static void session_handle_shm_format(void *data,
 	}
 }
 
-static void session_handle_dmabuf_device(void *data,
-		struct ext_image_copy_capture_session_v1 *session, struct wl_array *device) {
-}
-
-static void session_handle_dmabuf_format(void *data,
-		struct ext_image_copy_capture_session_v1 *session, uint32_t format,
-		struct wl_array *modifiers) {
-}
-
 static void session_handle_done(void *data, struct ext_image_copy_capture_session_v1 *session) {
 	struct photon *photon = data;
 	photon->ready_for_frames = true;
@@ -123,24 +112,11 @@ static void session_handle_stopped(void *data, struct ext_image_copy_capture_ses
 static const struct ext_image_copy_capture_session_v1_listener session_listener = {
 		.buffer_size = session_handle_buffer_size,
 		.shm_format = session_handle_shm_format,
-		.dmabuf_device = session_handle_dmabuf_device,
-		.dmabuf_format = session_handle_dmabuf_format,
+		.dmabuf_device = IGNORE,
+		.dmabuf_format = IGNORE,
 		.done = session_handle_done,
 		.stopped = session_handle_stopped,
 };
-
-static void frame_handle_transform(void *data, struct ext_image_copy_capture_frame_v1 *frame,
-		uint32_t transform) {
-}
-
-static void frame_handle_damage(void *data, struct ext_image_copy_capture_frame_v1 *frame,
-		int32_t x, int32_t y, int32_t width, int32_t height) {
-}
-
-static void frame_handle_presentation_time(void *data,
-		struct ext_image_copy_capture_frame_v1 *frame, uint32_t tv_sec_hi,
-		uint32_t tv_sec_lo, uint32_t tv_nsec) {
-}
 
 static void frame_handle_ready(void *data, struct ext_image_copy_capture_frame_v1 *frame) {
 	struct photon *photon = data;
@@ -154,9 +130,9 @@ static void frame_handle_failed(void *data, struct ext_image_copy_capture_frame_
 }
 
 static const struct ext_image_copy_capture_frame_v1_listener frame_listener = {
-		.transform = frame_handle_transform,
-		.damage = frame_handle_damage,
-		.presentation_time = frame_handle_presentation_time,
+		.transform = IGNORE,
+		.damage = IGNORE,
+		.presentation_time = IGNORE,
 		.ready = frame_handle_ready,
 		.failed = frame_handle_failed,
 };

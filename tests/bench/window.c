@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/fd.h"
+#include "tests/harness/ignore.h"
 #include "xdg-shell-client-protocol.h"
 
 uint64_t now_ns(void) {
@@ -54,12 +55,9 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 	}
 }
 
-static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {
-}
-
 static const struct wl_registry_listener registry_listener = {
 		.global = handle_global,
-		.global_remove = handle_global_remove,
+		.global_remove = IGNORE,
 };
 
 void bench_connect(struct bench *bench) {
@@ -120,16 +118,12 @@ static void handle_xdg_configure(void *data, struct xdg_surface *xdg_surface, ui
 
 static const struct xdg_surface_listener xdg_surface_listener = {.configure = handle_xdg_configure};
 
-static void handle_toplevel_configure(void *data, struct xdg_toplevel *toplevel, int32_t width,
-		int32_t height, struct wl_array *states) {
-}
-
 static void handle_toplevel_close(void *data, struct xdg_toplevel *toplevel) {
 	exit(1);
 }
 
 static const struct xdg_toplevel_listener toplevel_listener = {
-		.configure = handle_toplevel_configure,
+		.configure = IGNORE,
 		.close = handle_toplevel_close,
 };
 

@@ -9,6 +9,7 @@
 #include "common/fd.h"
 #include "guivm-server/vm.h"
 #include "tests/guivm-server/desk.h"
+#include "tests/harness/ignore.h"
 
 static void keyboard_keymap(void *data, struct wl_keyboard *keyboard, uint32_t format, int32_t fd,
 		uint32_t size) {
@@ -48,21 +49,13 @@ static void keyboard_key(void *data, struct wl_keyboard *keyboard, uint32_t seri
 	}
 }
 
-static void keyboard_modifiers(void *data, struct wl_keyboard *keyboard, uint32_t serial,
-		uint32_t depressed, uint32_t latched, uint32_t locked, uint32_t group) {
-}
-
-static void keyboard_repeat_info(
-		void *data, struct wl_keyboard *keyboard, int32_t rate, int32_t delay) {
-}
-
 static const struct wl_keyboard_listener keyboard_listener = {
 	.keymap = keyboard_keymap,
 	.enter = keyboard_enter,
 	.leave = keyboard_leave,
 	.key = keyboard_key,
-	.modifiers = keyboard_modifiers,
-	.repeat_info = keyboard_repeat_info,
+	.modifiers = IGNORE,
+	.repeat_info = IGNORE,
 };
 
 static void pointer_enter(void *data, struct wl_pointer *pointer, uint32_t serial,
@@ -78,10 +71,6 @@ static void pointer_leave(void *data, struct wl_pointer *pointer, uint32_t seria
 	app->pointer_focus = NULL;
 }
 
-static void pointer_motion(
-		void *data, struct wl_pointer *pointer, uint32_t time, wl_fixed_t x, wl_fixed_t y) {
-}
-
 static void pointer_button(void *data, struct wl_pointer *pointer, uint32_t serial, uint32_t time,
 		uint32_t button, uint32_t state) {
 	struct app *app = data;
@@ -89,16 +78,12 @@ static void pointer_button(void *data, struct wl_pointer *pointer, uint32_t seri
 	app->n_buttons += state == WL_POINTER_BUTTON_STATE_PRESSED;
 }
 
-static void pointer_axis(void *data, struct wl_pointer *pointer, uint32_t time, uint32_t axis,
-		wl_fixed_t value) {
-}
-
 static const struct wl_pointer_listener pointer_listener = {
 	.enter = pointer_enter,
 	.leave = pointer_leave,
-	.motion = pointer_motion,
+	.motion = IGNORE,
 	.button = pointer_button,
-	.axis = pointer_axis,
+	.axis = IGNORE,
 };
 
 static void registry_global(void *data, struct wl_registry *registry, uint32_t name,
@@ -127,12 +112,9 @@ static void registry_global(void *data, struct wl_registry *registry, uint32_t n
 	}
 }
 
-static void registry_global_remove(void *data, struct wl_registry *registry, uint32_t name) {
-}
-
 static const struct wl_registry_listener registry_listener = {
 	.global = registry_global,
-	.global_remove = registry_global_remove,
+	.global_remove = IGNORE,
 };
 
 void app_connect(struct app *app, struct desk *desk, const char *vm) {

@@ -8,6 +8,7 @@
 #include <wayland-client.h>
 
 #include "isthmus-relay-v1-client-protocol.h"
+#include "tests/harness/ignore.h"
 
 /*
  * A relay that says what the test wants: RELAY_PEER in the environment names what it does once it
@@ -53,10 +54,7 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 	}
 }
 
-static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {
-}
-
-static const struct wl_registry_listener registry_listener = {handle_global, handle_global_remove};
+static const struct wl_registry_listener registry_listener = {handle_global, IGNORE};
 
 static void act(struct wl_display *display, const char *action) {
 	int sockets[2] = {-1, -1};

@@ -10,6 +10,7 @@
 #include "guivm-server/vm.h"
 #include "isthmus-arena-v1-client-protocol.h"
 #include "tests/guivm-server/desk.h"
+#include "tests/harness/ignore.h"
 
 #define NAME "arena-test"
 #define WIDTH 300
@@ -44,10 +45,7 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 	}
 }
 
-static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {
-}
-
-static const struct wl_registry_listener registry_listener = {handle_global, handle_global_remove};
+static const struct wl_registry_listener registry_listener = {handle_global, IGNORE};
 
 /* NULL: it is not offered. */
 static struct isthmus_arena_manager_v1 *bind_manager(struct app *app) {

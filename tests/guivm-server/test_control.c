@@ -4,6 +4,7 @@
 
 #include "isthmus-control-v1-client-protocol.h"
 #include "tests/guivm-server/desk.h"
+#include "tests/harness/ignore.h"
 
 /* What a launcher knows after a done event. */
 struct watcher {
@@ -23,29 +24,15 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 	}
 }
 
-static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {
-}
-
 static const struct wl_registry_listener registry_listener = {
 	.global = handle_global,
-	.global_remove = handle_global_remove,
+	.global_remove = IGNORE,
 };
 
 static void handle_reset(void *data, struct isthmus_control_v1 *control) {
 	struct watcher *watcher = data;
 	watcher->n_resets++;
 	watcher->title[0] = '\0';
-}
-
-static void handle_vm(void *data, struct isthmus_control_v1 *control, const char *name,
-		const char *label, uint32_t color, uint32_t trust, uint32_t state,
-		const char *message, uint32_t clients, uint32_t windows, uint32_t relay_pid,
-		uint32_t relay_restarts) {
-}
-
-static void handle_application(void *data, struct isthmus_control_v1 *control, const char *vm,
-		const char *name, const char *description, const char *icon,
-		const char *categories) {
 }
 
 static void handle_window(void *data, struct isthmus_control_v1 *control, uint32_t id,
@@ -56,27 +43,19 @@ static void handle_window(void *data, struct isthmus_control_v1 *control, uint32
 	watcher->n_window_events++;
 }
 
-static void handle_desktop(void *data, struct isthmus_control_v1 *control, const char *version,
-		uint32_t border_width, const char *vmset) {
-}
-
 static void handle_done(void *data, struct isthmus_control_v1 *control) {
 	struct watcher *watcher = data;
 	watcher->n_done++;
 }
 
-static void handle_reloaded(void *data, struct isthmus_control_v1 *control, uint32_t ok,
-		const char *message) {
-}
-
 static const struct isthmus_control_v1_listener control_listener = {
 	.reset = handle_reset,
-	.vm = handle_vm,
-	.application = handle_application,
+	.vm = IGNORE,
+	.application = IGNORE,
 	.window = handle_window,
-	.desktop = handle_desktop,
+	.desktop = IGNORE,
 	.done = handle_done,
-	.reloaded = handle_reloaded,
+	.reloaded = IGNORE,
 };
 
 static void watcher_init(struct watcher *watcher, struct desk *desk) {

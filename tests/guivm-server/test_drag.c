@@ -4,6 +4,7 @@
 
 #include "guivm-server/focus.h"
 #include "tests/guivm-server/desk.h"
+#include "tests/harness/ignore.h"
 
 #define WHITE 0xffffffff
 #define GREEN 0xff00ff00
@@ -34,28 +35,13 @@ static void device_enter(void *data, struct wl_data_device *device, uint32_t ser
 	dragger->n_enters++;
 }
 
-static void device_leave(void *data, struct wl_data_device *device) {
-}
-
-static void device_motion(
-		void *data, struct wl_data_device *device, uint32_t time, wl_fixed_t x,
-		wl_fixed_t y) {
-}
-
-static void device_drop(void *data, struct wl_data_device *device) {
-}
-
-static void device_selection(
-		void *data, struct wl_data_device *device, struct wl_data_offer *offer) {
-}
-
 static const struct wl_data_device_listener device_listener = {
 	.data_offer = device_data_offer,
 	.enter = device_enter,
-	.leave = device_leave,
-	.motion = device_motion,
-	.drop = device_drop,
-	.selection = device_selection,
+	.leave = IGNORE,
+	.motion = IGNORE,
+	.drop = IGNORE,
+	.selection = IGNORE,
 };
 
 static void registry_global(void *data, struct wl_registry *registry, uint32_t name,
@@ -68,12 +54,9 @@ static void registry_global(void *data, struct wl_registry *registry, uint32_t n
 	}
 }
 
-static void registry_global_remove(void *data, struct wl_registry *registry, uint32_t name) {
-}
-
 static const struct wl_registry_listener registry_listener = {
 	.global = registry_global,
-	.global_remove = registry_global_remove,
+	.global_remove = IGNORE,
 };
 
 static void dragger_init(struct dragger *dragger, struct desk *desk, const char *vm, int x) {

@@ -3,6 +3,7 @@
 #include <wayland-client.h>
 
 #include "tests/guivm-server/bench.h"
+#include "tests/harness/ignore.h"
 #include "tests/harness/test.h"
 
 #define ONE_VM \
@@ -21,10 +22,7 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 	}
 }
 
-static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {
-}
-
-static const struct wl_registry_listener registry_listener = {handle_global, handle_global_remove};
+static const struct wl_registry_listener registry_listener = {handle_global, IGNORE};
 
 static void handle_synced(void *data, struct wl_callback *callback, uint32_t serial) {
 	*(bool *)data = true;

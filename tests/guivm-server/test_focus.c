@@ -9,6 +9,7 @@
 #include "guivm-server/output.h"
 #include "guivm-server/vm.h"
 #include "tests/guivm-server/desk.h"
+#include "tests/harness/ignore.h"
 
 #define WHITE 0xffffffff
 
@@ -480,12 +481,9 @@ static void panel_configure(void *data, struct zwlr_layer_surface_v1 *layer_surf
 	zwlr_layer_surface_v1_ack_configure(layer_surface, serial);
 }
 
-static void panel_closed(void *data, struct zwlr_layer_surface_v1 *layer_surface) {
-}
-
 static const struct zwlr_layer_surface_v1_listener panel_listener = {
 	.configure = panel_configure,
-	.closed = panel_closed,
+	.closed = IGNORE,
 };
 
 static void panel_create(struct panel *panel, struct app *app, uint32_t anchor, uint32_t keyboard) {

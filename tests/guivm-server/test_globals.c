@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "allow_list.h"
 #include "tests/guivm-server/desk.h"
+#include "tests/harness/ignore.h"
 
 #define MAX_GLOBALS 128
 
@@ -23,10 +24,7 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 	offered->version = version;
 }
 
-static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {
-}
-
-static const struct wl_registry_listener listener = {handle_global, handle_global_remove};
+static const struct wl_registry_listener listener = {handle_global, IGNORE};
 
 static void list_globals(struct desk *desk, const char *vm, struct globals *globals) {
 	struct app app;

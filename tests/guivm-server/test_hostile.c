@@ -14,6 +14,7 @@
 #include "guivm-server/server.h"
 #include "guivm-server/view.h"
 #include "tests/guivm-server/desk.h"
+#include "tests/harness/ignore.h"
 
 /* What a client of a VM tries against the compositor and the other VMs. */
 
@@ -36,29 +37,13 @@ static void late_enter(void *data, struct wl_keyboard *keyboard, uint32_t serial
 	late->n_keys = keys->size / sizeof(uint32_t);
 }
 
-static void late_leave(void *data, struct wl_keyboard *keyboard, uint32_t serial,
-		struct wl_surface *surface) {
-}
-
-static void late_key(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t time,
-		uint32_t key, uint32_t state) {
-}
-
-static void late_modifiers(void *data, struct wl_keyboard *keyboard, uint32_t serial,
-		uint32_t depressed, uint32_t latched, uint32_t locked, uint32_t group) {
-}
-
-static void late_repeat_info(
-		void *data, struct wl_keyboard *keyboard, int32_t rate, int32_t delay) {
-}
-
 static const struct wl_keyboard_listener late_listener = {
 	.keymap = late_keymap,
 	.enter = late_enter,
-	.leave = late_leave,
-	.key = late_key,
-	.modifiers = late_modifiers,
-	.repeat_info = late_repeat_info,
+	.leave = IGNORE,
+	.key = IGNORE,
+	.modifiers = IGNORE,
+	.repeat_info = IGNORE,
 };
 
 /* What a wl_keyboard that the client makes now is told of the keys that are held. */

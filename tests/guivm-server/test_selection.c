@@ -7,6 +7,7 @@
 #include "guivm-server/selection.h"
 #include "primary-selection-unstable-v1-client-protocol.h"
 #include "tests/guivm-server/bench.h"
+#include "tests/harness/ignore.h"
 #include "tests/harness/test.h"
 
 #define TWO_VMS \
@@ -52,10 +53,7 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 	}
 }
 
-static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {
-}
-
-static const struct wl_registry_listener registry_listener = {handle_global, handle_global_remove};
+static const struct wl_registry_listener registry_listener = {handle_global, IGNORE};
 
 static void handle_keymap(void *data, struct wl_keyboard *keyboard, uint32_t format, int32_t fd,
 		uint32_t size) {
@@ -68,49 +66,19 @@ static void handle_enter(void *data, struct wl_keyboard *keyboard, uint32_t seri
 	app->serial = serial;
 }
 
-static void handle_leave(void *data, struct wl_keyboard *keyboard, uint32_t serial,
-		struct wl_surface *surface) {
-}
-
-static void handle_key(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t time,
-		uint32_t key, uint32_t state) {
-}
-
-static void handle_modifiers(void *data, struct wl_keyboard *keyboard, uint32_t serial,
-		uint32_t depressed, uint32_t latched, uint32_t locked, uint32_t group) {
-}
-
-static void handle_repeat(void *data, struct wl_keyboard *keyboard, int32_t rate, int32_t delay) {
-}
-
 static const struct wl_keyboard_listener keyboard_listener = {
 		handle_keymap,
 		handle_enter,
-		handle_leave,
-		handle_key,
-		handle_modifiers,
-		handle_repeat,
+		IGNORE,
+		IGNORE,
+		IGNORE,
+		IGNORE,
 };
 
 static void handle_data_offer(
 		void *data, struct wl_data_device *device, struct wl_data_offer *offer) {
 	struct app *app = data;
 	app->n_offers++;
-}
-
-static void handle_dnd_enter(void *data, struct wl_data_device *device, uint32_t serial,
-		struct wl_surface *surface, wl_fixed_t x, wl_fixed_t y,
-		struct wl_data_offer *offer) {
-}
-
-static void handle_dnd_leave(void *data, struct wl_data_device *device) {
-}
-
-static void handle_dnd_motion(void *data, struct wl_data_device *device, uint32_t time,
-		wl_fixed_t x, wl_fixed_t y) {
-}
-
-static void handle_dnd_drop(void *data, struct wl_data_device *device) {
 }
 
 static void handle_selection(
@@ -124,10 +92,10 @@ static void handle_selection(
 
 static const struct wl_data_device_listener device_listener = {
 		handle_data_offer,
-		handle_dnd_enter,
-		handle_dnd_leave,
-		handle_dnd_motion,
-		handle_dnd_drop,
+		IGNORE,
+		IGNORE,
+		IGNORE,
+		IGNORE,
 		handle_selection,
 };
 
@@ -151,9 +119,6 @@ static const struct zwp_primary_selection_device_v1_listener primary_device_list
 		handle_primary_selection,
 };
 
-static void handle_target(void *data, struct wl_data_source *source, const char *mime_type) {
-}
-
 static void handle_send(
 		void *data, struct wl_data_source *source, const char *mime_type, int32_t fd) {
 	struct app *app = data;
@@ -169,16 +134,13 @@ static void handle_cancelled(void *data, struct wl_data_source *source) {
 static void handle_nothing(void *data, struct wl_data_source *source) {
 }
 
-static void handle_action(void *data, struct wl_data_source *source, uint32_t action) {
-}
-
 static const struct wl_data_source_listener source_listener = {
-		handle_target,
+		IGNORE,
 		handle_send,
 		handle_cancelled,
 		handle_nothing,
 		handle_nothing,
-		handle_action,
+		IGNORE,
 };
 
 static void handle_primary_send(void *data, struct zwp_primary_selection_source_v1 *source,

@@ -15,10 +15,4 @@ __attribute__((format(printf, 1, 2))) static inline void say(const char *format,
 	fflush(stdout);
 }
 
-/* For any event of a listener: libffi does not mind what the callee does not look at. */
-#pragma GCC diagnostic ignored "-Wpedantic"
-static inline void say_nothing(void) {
-}
-#define IGNORE ((void *)say_nothing)
-
 #endif

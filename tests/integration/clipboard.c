@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <wayland-client.h>
 
+#include "tests/harness/ignore.h"
 #include "tests/harness/say.h"
 #include "xdg-shell-client-protocol.h"
 

@@ -12,6 +12,7 @@
 
 #include "pointer-gestures-unstable-v1-client-protocol.h"
 #include "tablet-v2-client-protocol.h"
+#include "tests/harness/ignore.h"
 #include "tests/harness/say.h"
 #include "xdg-shell-client-protocol.h"
 

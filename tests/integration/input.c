@@ -22,6 +22,7 @@
 #include <xkbcommon/xkbcommon.h>
 
 #include "common/fd.h"
+#include "tests/harness/ignore.h"
 #include "virtual-keyboard-unstable-v1-client-protocol.h"
 #include "wlr-virtual-pointer-unstable-v1-client-protocol.h"
 
@@ -56,12 +57,9 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 	}
 }
 
-static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {
-}
-
 static const struct wl_registry_listener registry_listener = {
 		.global = handle_global,
-		.global_remove = handle_global_remove,
+		.global_remove = IGNORE,
 };
 
 static bool send_keymap(struct input *input) {

@@ -16,6 +16,7 @@
 #include <wayland-client.h>
 
 #include "input-method-unstable-v2-client-protocol.h"
+#include "tests/harness/ignore.h"
 
 struct composer {
 	struct wl_display *display;
@@ -29,21 +30,6 @@ struct composer {
 static void handle_activate(void *data, struct zwp_input_method_v2 *method) {
 	struct composer *composer = data;
 	composer->activated = true;
-}
-
-static void handle_deactivate(void *data, struct zwp_input_method_v2 *method) {
-}
-
-static void handle_surrounding_text(void *data, struct zwp_input_method_v2 *method,
-		const char *text, uint32_t cursor, uint32_t anchor) {
-}
-
-static void handle_text_change_cause(
-		void *data, struct zwp_input_method_v2 *method, uint32_t cause) {
-}
-
-static void handle_content_type(
-		void *data, struct zwp_input_method_v2 *method, uint32_t hint, uint32_t purpose) {
 }
 
 static void handle_done(void *data, struct zwp_input_method_v2 *method) {
@@ -63,10 +49,10 @@ static void handle_unavailable(void *data, struct zwp_input_method_v2 *method) {
 
 static const struct zwp_input_method_v2_listener method_listener = {
 		.activate = handle_activate,
-		.deactivate = handle_deactivate,
-		.surrounding_text = handle_surrounding_text,
-		.text_change_cause = handle_text_change_cause,
-		.content_type = handle_content_type,
+		.deactivate = IGNORE,
+		.surrounding_text = IGNORE,
+		.text_change_cause = IGNORE,
+		.content_type = IGNORE,
 		.done = handle_done,
 		.unavailable = handle_unavailable,
 };
@@ -82,12 +68,9 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 	}
 }
 
-static void handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {
-}
-
 static const struct wl_registry_listener registry_listener = {
 		.global = handle_global,
-		.global_remove = handle_global_remove,
+		.global_remove = IGNORE,
 };
 
 static bool compose(struct composer *composer, char *line) {

@@ -27,6 +27,7 @@
 #include "presentation-time-client-protocol.h"
 #include "tablet-v2-client-protocol.h"
 #include "tearing-control-v1-client-protocol.h"
+#include "tests/harness/ignore.h"
 #include "tests/harness/say.h"
 #include "text-input-unstable-v3-client-protocol.h"
 #include "xdg-dialog-v1-client-protocol.h"

@@ -17,6 +17,7 @@
 #include "fifo-v1-rare-client-protocol.h"
 #include "input-timestamps-unstable-v1-rare-client-protocol.h"
 #include "presentation-time-rare-client-protocol.h"
+#include "tests/harness/ignore.h"
 #include "tests/harness/say.h"
 
 #define SECOND_NS INT64_C(1000000000)

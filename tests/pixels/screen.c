@@ -11,6 +11,7 @@
 #include "control/client.h"
 #include "ext-image-capture-source-v1-client-protocol.h"
 #include "ext-image-copy-capture-v1-client-protocol.h"
+#include "tests/harness/ignore.h"
 #include "tests/pixels/world.h"
 #include "wlr-layer-shell-unstable-v1-client-protocol.h"
 
@@ -49,12 +50,9 @@ static void registry_handle_global(void *data, struct wl_registry *registry, uin
 	}
 }
 
-static void registry_handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {
-}
-
 static const struct wl_registry_listener registry_listener = {
 		.global = registry_handle_global,
-		.global_remove = registry_handle_global_remove,
+		.global_remove = IGNORE,
 };
 
 static void veil_handle_configure(void *data, struct zwlr_layer_surface_v1 *role, uint32_t serial,
@@ -76,12 +74,9 @@ static void veil_handle_configure(void *data, struct zwlr_layer_surface_v1 *role
 	close(fd);
 }
 
-static void veil_handle_closed(void *data, struct zwlr_layer_surface_v1 *role) {
-}
-
 static const struct zwlr_layer_surface_v1_listener veil_listener = {
 		.configure = veil_handle_configure,
-		.closed = veil_handle_closed,
+		.closed = IGNORE,
 };
 
 static void veil_init(struct screen *screen) {

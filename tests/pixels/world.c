@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "single-pixel-buffer-v1-client-protocol.h"
+#include "tests/harness/ignore.h"
 #include "tests/pixels/steps.h"
 #include "viewporter-client-protocol.h"
 #include "xdg-shell-client-protocol.h"
@@ -58,12 +59,9 @@ static void registry_handle_global(void *data, struct wl_registry *registry, uin
 	}
 }
 
-static void registry_handle_global_remove(void *data, struct wl_registry *registry, uint32_t name) {
-}
-
 static const struct wl_registry_listener registry_listener = {
 		.global = registry_handle_global,
-		.global_remove = registry_handle_global_remove,
+		.global_remove = IGNORE,
 };
 
 static void xdg_surface_handle_configure(
@@ -80,16 +78,9 @@ static const struct xdg_surface_listener xdg_surface_listener = {
 		.configure = xdg_surface_handle_configure,
 };
 
-static void toplevel_handle_configure(void *data, struct xdg_toplevel *toplevel, int32_t width,
-		int32_t height, struct wl_array *states) {
-}
-
-static void toplevel_handle_close(void *data, struct xdg_toplevel *toplevel) {
-}
-
 static const struct xdg_toplevel_listener toplevel_listener = {
-		.configure = toplevel_handle_configure,
-		.close = toplevel_handle_close,
+		.configure = IGNORE,
+		.close = IGNORE,
 };
 
 static void world_fail(struct world *world) {

@@ -20,6 +20,7 @@
 
 #include "linux-dmabuf-v1-client-protocol.h"
 #include "linux-drm-syncobj-v1-client-protocol.h"
+#include "tests/harness/ignore.h"
 #include "tests/harness/say.h"
 #include "xdg-shell-client-protocol.h"
 
@@ -149,11 +150,8 @@ static void handle_created(void *data, struct zwp_linux_buffer_params_v1 *params
 	*(struct wl_buffer **)data = buffer;
 }
 
-static void handle_failed(void *data, struct zwp_linux_buffer_params_v1 *params) {
-}
-
 static const struct zwp_linux_buffer_params_v1_listener params_listener = {
-	.created = handle_created, .failed = handle_failed};
+	.created = handle_created, .failed = IGNORE};
 
 static struct zwp_linux_buffer_params_v1 *make_params(int fd) {
 	struct zwp_linux_buffer_params_v1 *params = zwp_linux_dmabuf_v1_create_params(dmabuf);

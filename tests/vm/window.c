@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "tests/bench/window.h"
+#include "tests/harness/ignore.h"
 
 #define SEED_STEP 100
 #define SQUARE 16
@@ -91,16 +92,12 @@ static void handle_key(void *data, struct wl_keyboard *keyboard, uint32_t serial
 	}
 }
 
-static void handle_modifiers(void *data, struct wl_keyboard *keyboard, uint32_t serial,
-		uint32_t depressed, uint32_t latched, uint32_t locked, uint32_t group) {
-}
-
 static const struct wl_keyboard_listener keyboard_listener = {
 		.keymap = handle_keymap,
 		.enter = handle_enter,
 		.leave = handle_leave,
 		.key = handle_key,
-		.modifiers = handle_modifiers,
+		.modifiers = IGNORE,
 };
 
 static void handle_motion(void *data, struct wl_pointer *pointer, uint32_t time, wl_fixed_t x,
@@ -134,16 +131,12 @@ static void handle_button(void *data, struct wl_pointer *pointer, uint32_t seria
 	redraw(pointer_focus);
 }
 
-static void handle_axis(void *data, struct wl_pointer *pointer, uint32_t time, uint32_t axis,
-		wl_fixed_t value) {
-}
-
 static const struct wl_pointer_listener pointer_listener = {
 		.enter = handle_pointer_enter,
 		.leave = handle_pointer_leave,
 		.motion = handle_motion,
 		.button = handle_button,
-		.axis = handle_axis,
+		.axis = IGNORE,
 };
 
 static void show(uint32_t seed) {

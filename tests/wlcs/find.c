@@ -5,6 +5,7 @@
 #include <string.h>
 #include <wayland-client.h>
 
+#include "tests/harness/ignore.h"
 #include "xdg-activation-v1-client-protocol.h"
 
 struct search {
@@ -21,13 +22,9 @@ static void registry_handle_global(void *data, struct wl_registry *registry, uin
 	}
 }
 
-static void registry_handle_global_remove(
-		void *data, struct wl_registry *registry, uint32_t name) {
-}
-
 static const struct wl_registry_listener registry_listener = {
 	.global = registry_handle_global,
-	.global_remove = registry_handle_global_remove,
+	.global_remove = IGNORE,
 };
 
 static void token_handle_done(
