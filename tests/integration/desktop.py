@@ -450,8 +450,37 @@ class CountingResult(unittest.TextTestResult):
         self.stream.flush()
 
 
-def main():
-    """Runs the tests of the calling module; ends in the line that scripts/test counts."""
+class Booted(unittest.TestCase):
+    """Machines that boot once for all tests of a class: in the order of their names."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.start = time.monotonic()
+
+    @classmethod
+    def told(cls, what):
+        print(f'# {time.monotonic() - cls.start:.1f} s: {what}', flush=True)
+
+    def setUp(self):
+        self.addCleanup(self.on_failure)
+
+    def on_failure(self):
+        outcome = self._outcome.result
+        if any(test is self for test, _ in outcome.failures + outcome.errors):
+            print(self.consoles())
+
+    def consoles(self):
+        """What the machines said."""
+        raise NotImplementedError
+
+
+def main(missing=None):
+    """Runs the tests of the calling module; ends in the line that scripts/test counts. missing: what is not
+    here, without which they cannot run."""
+    if missing is not None:
+        print(f'1..0 # SKIP {missing} here: run it by scripts/toolbox')
+        print('0 passed, 0 failed, 1 skipped')
+        sys.exit(77)
     names = [name for name in sys.argv[1:] if not name.startswith('-')]
     module = sys.modules['__main__']
     loader = unittest.defaultTestLoader

@@ -20,6 +20,11 @@ from desktop import Image  # noqa: E402
 from qemu import LIMIT_S, can_run  # noqa: E402, F401
 
 
+def missing():
+    """What is not here, or None."""
+    return None if can_run() else 'no QEMU or no kernel'
+
+
 class Desktop(qemu.Machines):
     """vms: name to fields of the VM set. Use as a context manager."""
 

@@ -8,8 +8,6 @@ import glob
 import json
 import shlex
 import subprocess
-import sys
-import time
 import unittest
 
 import machines
@@ -86,12 +84,12 @@ class Lone(machines.Desktop):
             self.expect('isthmus-test-evdev', 'done', count)
 
 
-class Devices(unittest.TestCase):
+class Devices(desktop.Booted):
     """In the order of their names: the machine boots once."""
 
     @classmethod
     def setUpClass(cls):
-        cls.start = time.monotonic()
+        super().setUpClass()
         cls.d = Lone().__enter__()
         cls.told('the desktop is up')
 
@@ -99,17 +97,8 @@ class Devices(unittest.TestCase):
     def tearDownClass(cls):
         cls.d.__exit__(None, None, None)
 
-    @classmethod
-    def told(cls, what):
-        print(f'# {time.monotonic() - cls.start:.1f} s: {what}', flush=True)
-
-    def setUp(self):
-        self.addCleanup(self.on_failure)
-
-    def on_failure(self):
-        outcome = self._outcome.result
-        if any(test is self for test, _ in outcome.failures + outcome.errors):
-            print(self.d.gui.console.text)
+    def consoles(self):
+        return self.d.gui.console.text
 
     def window(self):
         self.d.wait('--windows', '1')
@@ -187,8 +176,4 @@ class Devices(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    if not machines.can_run():
-        print('1..0 # SKIP no QEMU or no kernel here: run it by scripts/toolbox')
-        print('0 passed, 0 failed, 1 skipped')
-        sys.exit(77)
-    desktop.main()
+    desktop.main(machines.missing())

@@ -2,9 +2,7 @@
 """A window over each kind of link between two virtual machines: it is shown and answers a key, and it goes
 and comes with its proxy and with its machine."""
 import json
-import sys
 import time
-import unittest
 
 import machines  # knows where the others are
 
@@ -24,12 +22,12 @@ VMS = {name: {'label': name, 'color': color, 'applications': [
 ]} for name, color in COLORS.items()}
 
 
-class Links(unittest.TestCase):
+class Links(desktop.Booted):
     """The machines boot once."""
 
     @classmethod
     def setUpClass(cls):
-        cls.start = time.monotonic()
+        super().setUpClass()
         cls.d = links.Desktop(VMS, {name: name for name in VMS}, add=[CLIENT]).__enter__()
         cls.told('the desktop is up')
         cls.d.wait(*(word for name in VMS for word in ('--vm', f'{name}=running')))
@@ -39,17 +37,8 @@ class Links(unittest.TestCase):
     def tearDownClass(cls):
         cls.d.__exit__(None, None, None)
 
-    @classmethod
-    def told(cls, what):
-        print(f'# {time.monotonic() - cls.start:.1f} s: {what}', flush=True)
-
-    def setUp(self):
-        self.addCleanup(self.on_failure)
-
-    def on_failure(self):
-        outcome = self._outcome.result
-        if any(test is self for test, _ in outcome.failures + outcome.errors):
-            print(self.d.consoles())
+    def consoles(self):
+        return self.d.consoles()
 
     def show_window(self, vm):
         self.d.wait('--vm', f'{vm}=running')
@@ -109,8 +98,4 @@ class Links(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    if not machines.can_run():
-        print('1..0 # SKIP no QEMU or no kernel here: run it by scripts/toolbox')
-        print('0 passed, 0 failed, 1 skipped')
-        sys.exit(77)
-    desktop.main()
+    desktop.main(machines.missing())

@@ -11,10 +11,8 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
 import tempfile
 import time
-import unittest
 
 import machines
 from machines import BUILD, SOURCE, qemu
@@ -102,10 +100,10 @@ def make_image(directory):
     shutil.copyfile(f'{image.kernel_folder()}/vmlinuz', f'{directory}/vmlinuz')
 
 
-class Services(unittest.TestCase):
+class Services(desktop.Booted):
     @classmethod
     def setUpClass(cls):
-        cls.start = time.monotonic()
+        super().setUpClass()
         cls.dir = tempfile.mkdtemp(prefix='isthmus-vm-')
         cls.addClassCleanup(shutil.rmtree, cls.dir, True)
         make_image(cls.dir)
@@ -122,17 +120,8 @@ class Services(unittest.TestCase):
         cls.root('true')
         cls.told('the machine runs')
 
-    @classmethod
-    def told(cls, what):
-        print(f'# {time.monotonic() - cls.start:.1f} s: {what}', flush=True)
-
-    def setUp(self):
-        self.addCleanup(self.on_failure)
-
-    def on_failure(self):
-        outcome = self._outcome.result
-        if any(test is self for test, _ in outcome.failures + outcome.errors):
-            print(self.vm.console.text, self.root('dmesg | tail -n 60; systemctl --no-pager --failed'))
+    def consoles(self):
+        return self.vm.console.text + self.root('dmesg | tail -n 60; systemctl --no-pager --failed')
 
     @classmethod
     def root(cls, command):
@@ -253,8 +242,4 @@ class Services(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    if not machines.can_run():
-        print('1..0 # SKIP no QEMU or no kernel here: run it by scripts/toolbox')
-        print('0 passed, 0 failed, 1 skipped')
-        sys.exit(77)
-    desktop.main()
+    desktop.main(machines.missing())

@@ -5,9 +5,7 @@ The machines boot once: two application VMs beside the GUI VM, and a third that 
 tests run in the order of their names, what destroys more comes later.
 """
 import json
-import sys
 import time
-import unittest
 
 import machines
 from machines import BUILD, Picture
@@ -39,10 +37,10 @@ VMS = {name: {'label': name.capitalize(), 'color': color, 'applications': APPLIC
        for name, (color, _) in COLORS.items()}
 
 
-class Machines(unittest.TestCase):
+class Machines(desktop.Booted):
     @classmethod
     def setUpClass(cls):
-        cls.start = time.monotonic()
+        super().setUpClass()
         cls.d = machines.Desktop(VMS, plugged=['late'], memory_mib=128, dax='work',
                                  add=[f'{BUILD}/tests/vm/isthmus-test-window']).__enter__()
         cls.told('the desktop is up')
@@ -53,17 +51,8 @@ class Machines(unittest.TestCase):
     def tearDownClass(cls):
         cls.d.__exit__(None, None, None)
 
-    @classmethod
-    def told(cls, what):
-        print(f'# {time.monotonic() - cls.start:.1f} s: {what}', flush=True)
-
-    def setUp(self):
-        self.addCleanup(self.on_failure)
-
-    def on_failure(self):
-        outcome = self._outcome.result
-        if any(test is self for test, _ in outcome.failures + outcome.errors):
-            print(self.d.consoles())
+    def consoles(self):
+        return self.d.consoles()
 
     def vm(self, name='web'):
         return self.d.machines[name]
@@ -351,8 +340,4 @@ class Machines(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    if not machines.can_run():
-        print('1..0 # SKIP no QEMU or no kernel here: run it by scripts/toolbox')
-        print('0 passed, 0 failed, 1 skipped')
-        sys.exit(77)
-    desktop.main()
+    desktop.main(machines.missing())

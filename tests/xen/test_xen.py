@@ -25,12 +25,12 @@ VMS = {'web': {'label': 'Web', 'color': COLOR, 'applications': [
 ]}}
 
 
-class Domains(unittest.TestCase):
+class Domains(desktop.Booted):
     """In the order of their names: Xen boots once."""
 
     @classmethod
     def setUpClass(cls):
-        cls.start = time.monotonic()
+        super().setUpClass()
         own = [f'{xen.BUILD}/tests/xen/test-xen-xen'] if os.environ.get('ISTHMUS_XEN_KERNEL') else []
         cls.x = xen.Xen(VMS, add=own).__enter__()
         cls.told('dom0 is up')
@@ -39,17 +39,8 @@ class Domains(unittest.TestCase):
     def tearDownClass(cls):
         cls.x.__exit__(None, None, None)
 
-    @classmethod
-    def told(cls, what):
-        print(f'# {time.monotonic() - cls.start:.1f} s: {what}', flush=True)
-
-    def setUp(self):
-        self.addCleanup(self.on_failure)
-
-    def on_failure(self):
-        outcome = self._outcome.result
-        if any(test is self for test, _ in outcome.failures + outcome.errors):
-            print(self.x.console.text)
+    def consoles(self):
+        return self.x.console.text
 
     def launch(self, application):
         # A link that was lost may not be known to be, yet.
@@ -239,10 +230,4 @@ class Domains(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    reason = xen.why_not()
-    if reason is not None:
-        print(f'1..0 # SKIP {reason} here: run it by scripts/toolbox')
-        print('0 passed, 0 failed, 1 skipped')
-        sys.exit(77)
-    os.environ.setdefault('PYTHONDONTWRITEBYTECODE', '1')
-    desktop.main()
+    desktop.main(xen.missing())

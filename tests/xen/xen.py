@@ -30,7 +30,7 @@ XEN = ('dom0_mem=640M,max:640M com1=115200,8n1 console=com1 noreboot loglvl=warn
        'spec-ctrl=no,eager-fpu')
 
 
-def why_not():
+def missing():
     """What is missing here, or None."""
     if shutil.which(qemu.PROGRAM) is None:
         return 'no QEMU'
