@@ -300,12 +300,6 @@ void frame_update(struct frame *frame, const struct frame_state *state) {
 	frame_draw(frame);
 }
 
-void frame_raise(struct frame *frame) {
-	if (frame->tree != NULL) {
-		wlr_scene_node_raise_to_top(&frame->tree->node);
-	}
-}
-
 void frame_set_mark(struct frame *frame, const struct trust_mark *mark, int border_width) {
 	if (trust_mark_equal(&frame->mark, mark) && frame->border_width == border_width) {
 		return;

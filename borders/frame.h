@@ -51,9 +51,6 @@ void frame_update(struct frame *frame, const struct frame_state *state);
 void frame_place(struct frame *frame, const struct frame_state *state);
 void frame_draw(struct frame *frame);
 
-/* Puts the frame's nodes above its siblings again, after content was added. */
-void frame_raise(struct frame *frame);
-
 /* After a reload of the VM set. */
 void frame_set_mark(struct frame *frame, const struct trust_mark *mark, int border_width);
 

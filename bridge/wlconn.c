@@ -302,10 +302,6 @@ void wlconn_resume(struct wlconn *conn) {
 	}
 }
 
-bool wlconn_paused(const struct wlconn *conn) {
-	return conn->paused;
-}
-
 static bool queue_fds(struct wlconn *conn, const int *fds, size_t n_fds) {
 	size_t needed = conn->n_fds_out + n_fds;
 	if (needed > WLCONN_MAX_FDS_OUT) {
@@ -353,10 +349,6 @@ size_t wlconn_queued(const struct wlconn *conn) {
 
 uint64_t wlconn_bytes_written(const struct wlconn *conn) {
 	return conn->written_total;
-}
-
-int wlconn_fd(const struct wlconn *conn) {
-	return conn->fd;
 }
 
 /* Descriptors must not arrive after their message, and may arrive before it. */

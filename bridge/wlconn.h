@@ -77,7 +77,6 @@ int wlconn_take_fd(struct wlconn *conn);
  */
 void wlconn_pause(struct wlconn *conn);
 void wlconn_resume(struct wlconn *conn);
-bool wlconn_paused(const struct wlconn *conn);
 
 /*
  * Queues whole messages and the descriptors that belong to them. fds are duplicated by the kernel
@@ -102,7 +101,5 @@ void wlconn_flush(struct wlconn *conn);
  * to the sender.
  */
 uint64_t wlconn_bytes_written(const struct wlconn *conn);
-
-int wlconn_fd(const struct wlconn *conn);
 
 #endif

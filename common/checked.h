@@ -9,7 +9,6 @@
 /* Arithmetic on sizes that a peer chose: false when the result does not fit; *result is then
  * unspecified. */
 #define checked_add(a, b, result) (!__builtin_add_overflow((a), (b), (result)))
-#define checked_sub(a, b, result) (!__builtin_sub_overflow((a), (b), (result)))
 #define checked_mul(a, b, result) (!__builtin_mul_overflow((a), (b), (result)))
 
 /* Whether [offset, offset + size) lies in [0, limit). */

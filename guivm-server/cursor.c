@@ -459,8 +459,7 @@ void cursor_handle_layout_change(struct server *server) {
 	cursor_refresh(server);
 }
 
-void cursor_forget_window(struct server *server, struct window *window) {
-	struct cursor *cursor = server->cursor;
+static void cursor_forget_window(struct cursor *cursor, struct window *window) {
 	if (cursor->hover_window == window) {
 		cursor->hover_window = NULL;
 	}
@@ -473,7 +472,7 @@ void cursor_forget_window(struct server *server, struct window *window) {
 }
 
 void cursor_forget_view(struct server *server, struct view *view) {
-	cursor_forget_window(server, &view->window);
+	cursor_forget_window(server->cursor, &view->window);
 	if (server->cursor->grabbed == view) {
 		cursor_grab_end(server->cursor);
 	}

@@ -82,7 +82,6 @@ void cursor_settle(struct server *server);
 void cursor_handle_layout_change(struct server *server);
 /* No stored pointer to the view or its window is left. */
 void cursor_forget_view(struct server *server, struct view *view);
-void cursor_forget_window(struct server *server, struct window *window);
 
 /* The pointer, or a finger in its place on a frame. */
 void cursor_motion(struct server *server, uint32_t time_ms);

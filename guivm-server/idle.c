@@ -49,10 +49,6 @@ void idle_update(struct server *server) {
 	}
 }
 
-bool idle_is_inhibited(const struct server *server) {
-	return server->idle->inhibited;
-}
-
 void idle_notify_activity(struct server *server) {
 	if (server->idle != NULL) {
 		wlr_idle_notifier_v1_notify_activity(server->idle->notifier, server->wlr_seat);

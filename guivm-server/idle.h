@@ -2,8 +2,6 @@
 #ifndef ISTHMUS_GUIVM_SERVER_IDLE_H
 #define ISTHMUS_GUIVM_SERVER_IDLE_H
 
-#include <stdbool.h>
-
 struct idle;
 struct server;
 
@@ -19,6 +17,5 @@ void idle_destroy(struct idle *idle);
 void idle_notify_activity(struct server *server);
 /* A window was shown or hidden. */
 void idle_update(struct server *server);
-bool idle_is_inhibited(const struct server *server);
 
 #endif

@@ -145,6 +145,23 @@ static void keyboard_handle_modifiers(struct wl_listener *listener, void *data) 
 	shortcuts_handle_modifiers(server, keyboard->wlr_keyboard);
 }
 
+static void keyboard_destroy(struct keyboard *keyboard) {
+	struct server *server = keyboard->server;
+	wl_list_remove(&keyboard->link);
+	wl_list_remove(&keyboard->key.link);
+	wl_list_remove(&keyboard->modifiers.link);
+	wl_list_remove(&keyboard->destroy.link);
+	if (!server->terminating &&
+			wlr_seat_get_keyboard(server->wlr_seat) == keyboard->wlr_keyboard) {
+		struct keyboard *other = server->seat->fallback;
+		if (!wl_list_empty(&server->seat->keyboards)) {
+			other = wl_container_of(server->seat->keyboards.next, other, link);
+		}
+		wlr_seat_set_keyboard(server->wlr_seat, other->wlr_keyboard);
+	}
+	free(keyboard);
+}
+
 static void keyboard_handle_destroy(struct wl_listener *listener, void *data) {
 	struct keyboard *keyboard = wl_container_of(listener, keyboard, destroy);
 	keyboard_destroy(keyboard);
@@ -173,23 +190,6 @@ struct keyboard *keyboard_create(
 		wlr_seat_set_keyboard(server->wlr_seat, wlr_keyboard);
 	}
 	return keyboard;
-}
-
-void keyboard_destroy(struct keyboard *keyboard) {
-	struct server *server = keyboard->server;
-	wl_list_remove(&keyboard->link);
-	wl_list_remove(&keyboard->key.link);
-	wl_list_remove(&keyboard->modifiers.link);
-	wl_list_remove(&keyboard->destroy.link);
-	if (!server->terminating &&
-			wlr_seat_get_keyboard(server->wlr_seat) == keyboard->wlr_keyboard) {
-		struct keyboard *other = server->seat->fallback;
-		if (!wl_list_empty(&server->seat->keyboards)) {
-			other = wl_container_of(server->seat->keyboards.next, other, link);
-		}
-		wlr_seat_set_keyboard(server->wlr_seat, other->wlr_keyboard);
-	}
-	free(keyboard);
 }
 
 static const struct wlr_keyboard_impl fallback_impl = {.name = "fallback"};

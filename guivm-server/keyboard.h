@@ -19,10 +19,10 @@ struct keyboard {
 	struct wl_listener key, modifiers, destroy;
 };
 
-/* NULL on no memory. own_keymap: the keymap is the device's, not the VM set's. */
+/* NULL on no memory. own_keymap: the keymap is the device's, not the VM set's. It goes with the
+ * device. */
 struct keyboard *keyboard_create(
 		struct server *server, struct wlr_keyboard *wlr_keyboard, bool own_keymap);
-void keyboard_destroy(struct keyboard *keyboard);
 
 /* A keyboard that is no device. */
 struct keyboard *keyboard_create_fallback(struct server *server);

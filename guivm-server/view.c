@@ -107,7 +107,8 @@ static void view_limit_size(const struct view *view, int *width, int *height) {
 	*height = clamp(*height, bare ? 1 : VIEW_MIN_HEIGHT, max_height);
 }
 
-void view_resize(struct view *view, int width, int height) {
+/* The box follows when the client commits. */
+static void view_resize(struct view *view, int width, int height) {
 	view_limit_size(view, &width, &height);
 	if (view_can_configure(view)) {
 		view->resize_serial = wlr_xdg_toplevel_set_size(view->toplevel, width, height);

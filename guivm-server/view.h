@@ -57,8 +57,6 @@ void view_move(struct view *view, int x, int y);
  * placed anew: for tests, which know where they look.
  */
 void view_pin(struct view *view, int x, int y);
-/* Asks for a content size; the box follows when the client commits. */
-void view_resize(struct view *view, int width, int height);
 /* An interactive resize: target is the content box, edges (enum wlr_edges) the sides that move. */
 void view_resize_to(struct view *view, uint32_t edges, const struct wlr_box *target);
 void view_resize_end(struct view *view);

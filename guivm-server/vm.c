@@ -36,7 +36,9 @@ static void vm_changed(struct vm *vm) {
 	wl_signal_emit_mutable(&vm->vms->events.change, vm);
 }
 
-void vm_set_state(struct vm *vm, enum vm_state state, const char *format, ...) {
+/* Tells everybody when something changed. format NULL: no message. */
+__attribute__((format(printf, 3, 4))) static void vm_set_state(
+		struct vm *vm, enum vm_state state, const char *format, ...) {
 	char message[sizeof(vm->message)] = "";
 	if (format != NULL) {
 		va_list args;

@@ -34,10 +34,6 @@ void vm_start_relay(struct vm *vm);
  */
 bool vm_start(struct vm *vm);
 
-/* Tells everybody when something changed. format NULL: no message. */
-void vm_set_state(struct vm *vm, enum vm_state state, const char *format, ...)
-		__attribute__((format(printf, 3, 4)));
-
 /* The relay's word on its link. reason is for people; "" when there is nothing to say. */
 void vm_link_connected(struct vm *vm);
 void vm_link_waiting(struct vm *vm, const char *reason);

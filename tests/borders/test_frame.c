@@ -126,11 +126,10 @@ static void add_content(struct desk *desk) {
 static void check_ring_at(float scale) {
 	struct desk desk;
 	desk_init(&desk, scale);
-	struct frame *frame = frame_create(desk.window, &desk.mark, 4);
 	add_content(&desk);
+	struct frame *frame = frame_create(desk.window, &desk.mark, 4);
 	struct frame_state state = toplevel_state();
 	frame_update(frame, &state);
-	frame_raise(frame);
 	cairo_surface_t *picture = desk_render(&desk);
 	if (getenv("ISTHMUS_TEST_PICTURES") != NULL) {
 		char path[512];
@@ -277,7 +276,6 @@ TEST(a_frame_outlives_its_parent_tree)
 	state.title = "late";
 	state.content_width = 20;
 	frame_update(frame, &state);
-	frame_raise(frame);
 	frame_set_mark(frame, &desk.mark, 9);
 	frame_destroy(frame);
 	desk_finish(&desk);
