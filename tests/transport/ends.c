@@ -117,6 +117,30 @@ void ends_connect(struct end *guivm, struct end *appvm, const struct backend *ba
 		vchan_state(appvm->vchan) == VCHAN_CONNECTED);
 }
 
+void ends_start_pages(struct end *guivm, struct end *appvm, uint64_t max_bytes) {
+	end_start(guivm);
+	end_start_pages(guivm, max_bytes);
+	end_start_pages(appvm, max_bytes);
+	end_start(appvm);
+	END_DISPATCH_UNTIL(guivm, vchan_state(guivm->vchan) == VCHAN_CONNECTED &&
+		vchan_state(appvm->vchan) == VCHAN_CONNECTED);
+	EXPECT(pages_connected(guivm->pages) && pages_connected(appvm->pages));
+}
+
+void ends_connect_pages(struct end *guivm, struct end *appvm, const struct backend *backend,
+		uint64_t max_bytes) {
+	struct wl_event_loop *loop = wl_event_loop_create();
+	end_open(guivm, backend, TRANSPORT_GUIVM, loop);
+	end_open(appvm, backend, TRANSPORT_APPVM, loop);
+	ends_start_pages(guivm, appvm, max_bytes);
+}
+
+void end_expect_map_error(struct end *guivm, const struct pages_ref *ref, int error) {
+	struct pages_mapping mapping;
+	EXPECT(!pages_map(guivm->pages, ref, 1, &mapping));
+	EXPECT_INT(errno, error);
+}
+
 void ends_close(struct end *guivm, struct end *appvm) {
 	struct wl_event_loop *loop = guivm->loop;
 	end_close(appvm);

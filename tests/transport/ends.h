@@ -41,6 +41,8 @@ void end_open_spec(struct end *end, const char *spec, enum transport_role role,
 void end_start(struct end *end); // vchan_create()
 void end_start_pages(struct end *end, uint64_t max_bytes);
 void end_close(struct end *end);
+/* That the reference cannot be mapped, by that errno. */
+void end_expect_map_error(struct end *guivm, const struct pages_ref *ref, int error);
 
 /* Runs the loop once, waiting for an event. */
 void end_dispatch(struct end *end);
@@ -50,8 +52,12 @@ void end_dispatch(struct end *end);
 		end_dispatch(end); \
 	}
 
-/* Both ends on one loop, connected. */
+/* Both ends on one loop, connected; the second with pages, too. */
 void ends_connect(struct end *guivm, struct end *appvm, const struct backend *backend);
+void ends_connect_pages(struct end *guivm, struct end *appvm, const struct backend *backend,
+		uint64_t max_bytes);
+/* The same for two that are open. */
+void ends_start_pages(struct end *guivm, struct end *appvm, uint64_t max_bytes);
 void ends_close(struct end *guivm, struct end *appvm);
 
 #ifdef ISTHMUS_TEST_XEN
@@ -64,24 +70,7 @@ void ends_close(struct end *guivm, struct end *appvm);
 	static void test_name(const struct backend *backend)
 #define LISTENING_BACKEND_TEST(test_name) BACKEND_TEST(test_name)
 #else
-/* Runs body once per backend. */
-#define BACKEND_TEST(test_name) \
-	static void test_name(const struct backend *backend); \
-	TEST(local_##test_name) { \
-		test_name(&backend_local); \
-	} \
-	TEST(kvm_##test_name) { \
-		test_name(&backend_kvm); \
-	} \
-	TEST(stream_unix_##test_name) { \
-		test_name(&backend_stream_unix); \
-	} \
-	TEST(stream_fd_##test_name) { \
-		test_name(&backend_stream_fd); \
-	} \
-	static void test_name(const struct backend *backend)
-
-/* The same for backends that can find a new peer. */
+/* Runs body once per backend that can find a new peer. */
 #define LISTENING_BACKEND_TEST(test_name) \
 	static void test_name(const struct backend *backend); \
 	TEST(local_##test_name) { \
@@ -94,6 +83,14 @@ void ends_close(struct end *guivm, struct end *appvm);
 		test_name(&backend_stream_unix); \
 	} \
 	static void test_name(const struct backend *backend)
+
+/* The same for every backend. */
+#define BACKEND_TEST(test_name) \
+	static void test_name(const struct backend *backend); \
+	TEST(stream_fd_##test_name) { \
+		test_name(&backend_stream_fd); \
+	} \
+	LISTENING_BACKEND_TEST(test_name)
 #endif
 
 #endif

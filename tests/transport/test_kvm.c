@@ -16,18 +16,8 @@
 
 #define QUOTA (32 * KVM_UNIT)
 
-/* Both ends on one loop, with vchan and pages up. */
 static void connect_ends(struct end *guivm, struct end *appvm) {
-	struct wl_event_loop *loop = wl_event_loop_create();
-	end_open(guivm, &backend_kvm, TRANSPORT_GUIVM, loop);
-	end_open(appvm, &backend_kvm, TRANSPORT_APPVM, loop);
-	end_start(guivm);
-	end_start_pages(guivm, QUOTA);
-	end_start_pages(appvm, QUOTA);
-	end_start(appvm);
-	END_DISPATCH_UNTIL(guivm, vchan_state(guivm->vchan) == VCHAN_CONNECTED &&
-		vchan_state(appvm->vchan) == VCHAN_CONNECTED);
-	EXPECT(pages_connected(guivm->pages) && pages_connected(appvm->pages));
+	ends_connect_pages(guivm, appvm, &backend_kvm, QUOTA);
 }
 
 static void reconnect(struct end *guivm, struct end *appvm) {
@@ -53,12 +43,6 @@ static struct kvm_header *map_header(void) {
 	EXPECT(fd >= 0 && header != MAP_FAILED);
 	close(fd);
 	return header;
-}
-
-static void expect_map_error(struct end *guivm, const struct pages_ref *ref, int expected) {
-	struct pages_mapping mapping;
-	EXPECT(!pages_map(guivm->pages, ref, 1, &mapping));
-	EXPECT_INT(errno, expected);
 }
 
 TEST(the_importer_sees_what_the_sharer_writes) {
@@ -110,9 +94,9 @@ TEST(a_reference_is_good_once) {
 	connect_ends(&guivm, &appvm);
 	struct pages_ref ref = pages_region_ref(pages_alloc(appvm.pages, 1));
 	EXPECT(pages_map(guivm.pages, &ref, 1, &mapping));
-	expect_map_error(&guivm, &ref, ENOENT);
+	end_expect_map_error(&guivm, &ref, ENOENT);
 	pages_unmap(guivm.pages, &mapping);
-	expect_map_error(&guivm, &ref, ENOENT);
+	end_expect_map_error(&guivm, &ref, ENOENT);
 	ends_close(&guivm, &appvm);
 }
 
@@ -136,7 +120,7 @@ struct kvm_ref {
 static void expect_bad_ref(struct end *guivm, struct kvm_ref bytes, int expected) {
 	struct pages_ref ref;
 	memcpy(&ref, &bytes, sizeof(ref));
-	expect_map_error(guivm, &ref, expected);
+	end_expect_map_error(guivm, &ref, expected);
 }
 
 TEST(references_beyond_the_arenas_are_refused) {
@@ -203,7 +187,7 @@ TEST(a_reference_of_an_earlier_session_is_refused) {
 	struct pages_ref stale = pages_region_ref(pages_alloc(appvm.pages, 1));
 	reconnect(&guivm, &appvm);
 	EXPECT(pages_alloc(appvm.pages, 1) != NULL);
-	expect_map_error(&guivm, &stale, ENOENT);
+	end_expect_map_error(&guivm, &stale, ENOENT);
 	ends_close(&guivm, &appvm);
 }
 

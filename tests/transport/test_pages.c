@@ -24,19 +24,7 @@ static void pages_connect(struct end *guivm, struct end *appvm, const char *opti
 	snprintf(spec, sizeof(spec), "local:%s%s", test_dir(), options);
 	end_open_spec(guivm, spec, TRANSPORT_GUIVM, loop);
 	end_open_spec(appvm, spec, TRANSPORT_APPVM, loop);
-	end_start(guivm);
-	end_start_pages(guivm, QUOTA);
-	end_start_pages(appvm, QUOTA);
-	end_start(appvm);
-	END_DISPATCH_UNTIL(guivm, vchan_state(guivm->vchan) == VCHAN_CONNECTED &&
-		vchan_state(appvm->vchan) == VCHAN_CONNECTED);
-	EXPECT(pages_connected(guivm->pages) && pages_connected(appvm->pages));
-}
-
-static void expect_map_error(struct end *guivm, const struct pages_ref *ref, int expected) {
-	struct pages_mapping mapping;
-	EXPECT(!pages_map(guivm->pages, ref, 1, &mapping));
-	EXPECT_INT(errno, expected);
+	ends_start_pages(guivm, appvm, QUOTA);
 }
 
 TEST(the_importer_sees_what_the_sharer_writes) {
@@ -137,7 +125,7 @@ TEST(the_importer_holds_the_sharer_to_the_quota) {
 	guivm.vchan = appvm.vchan = NULL;
 	struct pages_ref small = pages_region_ref(pages_alloc(appvm.pages, PAGE));
 	struct pages_ref large = pages_region_ref(pages_alloc(appvm.pages, PAGE + 1));
-	expect_map_error(&guivm, &large, ENOSPC);
+	end_expect_map_error(&guivm, &large, ENOSPC);
 	EXPECT(pages_map(guivm.pages, &small, PAGE, &mapping));
 	EXPECT_INT(pages_bytes_used(guivm.pages), PAGE);
 	ends_close(&guivm, &appvm);
@@ -149,7 +137,7 @@ TEST(a_reference_is_good_once) {
 	pages_connect(&guivm, &appvm, "");
 	struct pages_ref ref = pages_region_ref(pages_alloc(appvm.pages, PAGE));
 	EXPECT(pages_map(guivm.pages, &ref, PAGE, &mapping));
-	expect_map_error(&guivm, &ref, ENOENT);
+	end_expect_map_error(&guivm, &ref, ENOENT);
 	ends_close(&guivm, &appvm);
 }
 
@@ -161,7 +149,7 @@ TEST(an_invented_reference_is_unknown) {
 	for (size_t i = 0; i < sizeof(ref); i++) {
 		struct pages_ref wrong = ref;
 		wrong.opaque[i] ^= 1;
-		expect_map_error(&guivm, &wrong, ENOENT);
+		end_expect_map_error(&guivm, &wrong, ENOENT);
 	}
 	EXPECT(pages_map(guivm.pages, &ref, PAGE, &mapping));
 	ends_close(&guivm, &appvm);
@@ -187,7 +175,7 @@ TEST(a_reference_of_an_earlier_connection_is_refused) {
 	struct pages_ref stale = pages_region_ref(pages_alloc(appvm.pages, PAGE));
 	reconnect(&guivm, &appvm);
 	EXPECT(pages_alloc(appvm.pages, PAGE) != NULL);
-	expect_map_error(&guivm, &stale, ENOENT);
+	end_expect_map_error(&guivm, &stale, ENOENT);
 	ends_close(&guivm, &appvm);
 }
 
@@ -246,7 +234,7 @@ TEST(mappings_outlive_the_sharer) {
 	char byte = 0;
 	EXPECT_INT(pread(mapping.fd, &byte, 1, PAGE - 1), 1);
 	EXPECT_INT(byte, 7);
-	expect_map_error(&guivm, &late, ENOTCONN);
+	end_expect_map_error(&guivm, &late, ENOTCONN);
 	pages_unmap(guivm.pages, &mapping);
 	EXPECT_INT(pages_bytes_used(guivm.pages), 0);
 	ends_close(&guivm, &appvm);
@@ -453,7 +441,7 @@ static void expect_offer_refused(const char *options, bool allocated, int fd, in
 	EXPECT(fd >= 0);
 	send_offer(&sharer, &offer, fd);
 	close(fd);
-	expect_map_error(&guivm, &offer.ref, expected);
+	end_expect_map_error(&guivm, &offer.ref, expected);
 	EXPECT(pages_connected(guivm.pages));
 	struct offer ack;
 	EXPECT_INT(recv(sharer.pages_fd, &ack, sizeof(ack), 0), sizeof(ack));
@@ -507,7 +495,7 @@ TEST(without_handover_an_unsealed_region_is_refused) {
 }
 
 static void expect_cut_off(struct end *guivm) {
-	expect_map_error(guivm, &(struct pages_ref){.opaque = {99}}, ENOTCONN);
+	end_expect_map_error(guivm, &(struct pages_ref){.opaque = {99}}, ENOTCONN);
 	EXPECT(!pages_connected(guivm->pages));
 	END_DISPATCH_UNTIL(guivm, guivm->pages_calls > 0);
 }
@@ -557,7 +545,7 @@ TEST(a_flood_of_offers_that_nobody_named_cuts_off) {
 	for (unsigned i = 0; i < LIMIT_PAGES_UNCLAIMED; i++) {
 		send_offer(&sharer, &offer, fd);
 	}
-	expect_map_error(&guivm, &(struct pages_ref){.opaque = {99}}, ENOENT);
+	end_expect_map_error(&guivm, &(struct pages_ref){.opaque = {99}}, ENOENT);
 	EXPECT(pages_connected(guivm.pages));
 	send_offer(&sharer, &offer, fd);
 	expect_cut_off(&guivm);

@@ -17,22 +17,7 @@
 #define QUOTA (512 * PAGE)
 
 static void connect_ends(struct end *guivm, struct end *appvm) {
-	struct wl_event_loop *loop = wl_event_loop_create();
-	end_open(guivm, &backend_xen, TRANSPORT_GUIVM, loop);
-	end_open(appvm, &backend_xen, TRANSPORT_APPVM, loop);
-	end_start(guivm);
-	end_start_pages(guivm, QUOTA);
-	end_start_pages(appvm, QUOTA);
-	end_start(appvm);
-	END_DISPATCH_UNTIL(guivm, vchan_state(guivm->vchan) == VCHAN_CONNECTED &&
-		vchan_state(appvm->vchan) == VCHAN_CONNECTED);
-	EXPECT(pages_connected(guivm->pages) && pages_connected(appvm->pages));
-}
-
-static void expect_map_error(struct end *guivm, const struct pages_ref *ref, int expected) {
-	struct pages_mapping mapping;
-	EXPECT(!pages_map(guivm->pages, ref, 1, &mapping));
-	EXPECT_INT(errno, expected);
+	ends_connect_pages(guivm, appvm, &backend_xen, QUOTA);
 }
 
 TEST(the_importer_sees_what_the_sharer_writes) {
@@ -147,7 +132,7 @@ TEST(a_reference_is_good_once_and_for_one_session) {
 	struct pages_ref second = pages_region_ref(pages_alloc(appvm.pages, PAGE));
 	EXPECT(pages_map(guivm.pages, &second, PAGE, &mapping));
 	pages_unmap(guivm.pages, &mapping);
-	expect_map_error(&guivm, &second, ENOENT);
+	end_expect_map_error(&guivm, &second, ENOENT);
 	vchan_destroy(guivm.vchan);
 	vchan_destroy(appvm.vchan);
 	pages_destroy(guivm.pages);
@@ -157,7 +142,7 @@ TEST(a_reference_is_good_once_and_for_one_session) {
 	end_start_pages(&guivm, QUOTA);
 	end_start(&guivm);
 	END_DISPATCH_UNTIL(&guivm, pages_connected(guivm.pages));
-	expect_map_error(&guivm, &ref, ENOENT);
+	end_expect_map_error(&guivm, &ref, ENOENT);
 	ends_close(&guivm, &appvm);
 }
 
