@@ -146,7 +146,7 @@ def target_rows(data):
             # The echo beside it, of the same seconds.
             ratios = [run[figure] / run[f'echo_{figure}'] for run in trips.get('arena', [])
                       if run is not None and run.get(f'echo_{figure}')]
-            if ratios and 'busy' not in name:
+            if ratios:
                 at_most(f'arena, {name}: {figure[:3]}, of an echo through as many processes',
                         1.1, statistics.median(ratios), '')
             if trips.get('arena') and trips.get('waypipe none'):
