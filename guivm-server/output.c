@@ -2,22 +2,16 @@
 #include "guivm-server/output.h"
 
 #include <stdlib.h>
-#include <time.h>
 #include <wlr/backend.h>
-#include <wlr/backend/headless.h>
 #include <wlr/types/wlr_output.h>
 #include <wlr/types/wlr_output_layout.h>
 #include <wlr/types/wlr_scene.h>
-#include <wlr/types/wlr_tearing_control_v1.h>
 
 #include "common/log.h"
 #include "guivm-server/background.h"
 #include "guivm-server/layer.h"
 #include "guivm-server/cursor.h"
-#include "guivm-server/focus.h"
-#include "guivm-server/release.h"
 #include "guivm-server/server.h"
-#include "guivm-server/timing.h"
 #include "guivm-server/view.h"
 
 struct output *output_from_wlr(struct server *server, struct wlr_output *wlr_output) {
@@ -52,85 +46,6 @@ struct output *output_current(struct server *server) {
 	return output_at(server, x, y);
 }
 
-/* A fullscreen game on this output asked for it, and it alone is seen there. */
-static bool output_may_tear(const struct output *output) {
-	struct server *server = output->server;
-	const struct view *view = focus_view(server);
-	return view != NULL && view->fullscreen && view->output == output &&
-		wlr_tearing_control_manager_v1_surface_hint_from_surface(
-				server->tearing, view->window.surface) ==
-			WP_TEARING_CONTROL_V1_PRESENTATION_HINT_ASYNC;
-}
-
-/* Returns whether what was drawn is shown at a refresh, and not in the middle of one. */
-static bool output_commit(struct output *output) {
-	if (!output_may_tear(output)) {
-		wlr_scene_output_commit(output->scene_output, NULL);
-		return true;
-	}
-	bool whole = true;
-	struct wlr_output_state state;
-	wlr_output_state_init(&state);
-	if (wlr_scene_output_needs_frame(output->scene_output) &&
-			wlr_scene_output_build_state(output->scene_output, &state, NULL)) {
-		state.tearing_page_flip = true;
-		if (!wlr_output_test_state(output->wlr_output, &state)) {
-			state.tearing_page_flip = false;
-		}
-		whole = !state.tearing_page_flip;
-		wlr_output_commit_state(output->wlr_output, &state);
-	}
-	wlr_output_state_finish(&state);
-	return whole;
-}
-
-static void output_handle_frame(struct wl_listener *listener, void *data) {
-	struct output *output = wl_container_of(listener, output, frame);
-	/* Renders and commits only when there is damage; without any the output falls silent. */
-	timing_handle_draw(output->server->timing, output);
-	if (output_commit(output)) {
-		timing_handle_drawn(output->server->timing, output);
-	}
-	releases_handle_frame(output->server->releases);
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	wlr_scene_output_send_frame_done(output->scene_output, &now);
-}
-
-static void output_update_refresh(struct output *output) {
-	struct wlr_output *wlr_output = output->wlr_output;
-	bool immediate = wlr_output_is_headless(wlr_output) ||
-		wlr_output->adaptive_sync_status == WLR_OUTPUT_ADAPTIVE_SYNC_ENABLED;
-	refresh_init(&output->refresh, immediate);
-	refresh_set_rate(&output->refresh, wlr_output->refresh);
-}
-
-static void output_handle_commit(struct wl_listener *listener, void *data) {
-	struct output *output = wl_container_of(listener, output, commit);
-	const struct wlr_output_event_commit *event = data;
-	const uint32_t changes = WLR_OUTPUT_STATE_MODE | WLR_OUTPUT_STATE_ENABLED |
-		WLR_OUTPUT_STATE_ADAPTIVE_SYNC_ENABLED;
-	if (event->state->committed & changes) {
-		output_update_refresh(output);
-	}
-	if (event->state->committed & WLR_OUTPUT_STATE_BUFFER) {
-		refresh_handle_drawn(&output->refresh, refresh_time_ns(&event->when));
-	}
-}
-
-static void output_handle_present(struct wl_listener *listener, void *data) {
-	struct output *output = wl_container_of(listener, output, present);
-	struct wlr_output_event_present *event = data;
-	if (!event->presented) {
-		return;
-	}
-	refresh_handle_shown(&output->refresh, refresh_time_ns(&event->when));
-	if (event->refresh == 0 && wlr_output_is_headless(output->wlr_output)) {
-		/* Clients choose their times by it. */
-		event->refresh = (int)output->refresh.period_ns;
-	}
-}
-
 static void output_handle_request_state(struct wl_listener *listener, void *data) {
 	struct output *output = wl_container_of(listener, output, request_state);
 	const struct wlr_output_event_request_state *event = data;
@@ -153,9 +68,7 @@ static void output_handle_destroy(struct wl_listener *listener, void *data) {
 	struct output *output = wl_container_of(listener, output, destroy);
 	struct server *server = output->server;
 	log_info("output %s is gone", output->wlr_output->name);
-	wl_list_remove(&output->frame.link);
-	wl_list_remove(&output->commit.link);
-	wl_list_remove(&output->present.link);
+	output_draw_finish(output);
 	wl_list_remove(&output->request_state.link);
 	wl_list_remove(&output->destroy.link);
 	wl_list_remove(&output->link);
@@ -208,19 +121,12 @@ static void output_handle_new(struct wl_listener *listener, void *data) {
 	output->server = server;
 	output->wlr_output = wlr_output;
 	wl_list_init(&output->layers);
-	output_update_refresh(output);
 	wl_list_insert(server->outputs.prev, &output->link);
-	output->frame.notify = output_handle_frame;
-	output->commit.notify = output_handle_commit;
-	output->present.notify = output_handle_present;
 	output->request_state.notify = output_handle_request_state;
 	output->destroy.notify = output_handle_destroy;
-	wl_signal_add(&wlr_output->events.frame, &output->frame);
-	wl_signal_add(&wlr_output->events.commit, &output->commit);
-	wl_signal_add(&wlr_output->events.present, &output->present);
 	wl_signal_add(&wlr_output->events.request_state, &output->request_state);
 	wl_signal_add(&wlr_output->events.destroy, &output->destroy);
-	if (!output_add_to_layout(output)) {
+	if (!output_draw_init(output) || !output_add_to_layout(output)) {
 		log_error("output %s: out of memory", wlr_output->name);
 		wlr_output_destroy(wlr_output);
 		return;

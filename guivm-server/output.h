@@ -6,7 +6,7 @@
 #include <wayland-server-core.h>
 #include <wlr/util/box.h>
 
-#include "guivm-server/refresh.h"
+#include "guivm-server/output_draw.h"
 
 struct server;
 struct wlr_output;
@@ -19,8 +19,8 @@ struct output {
 	struct wlr_box box; // in the layout; empty while it is off
 	struct wlr_box usable; // without layer surfaces' exclusive zones
 	struct wl_list layers; // layer.link
-	struct refresh refresh;
-	struct wl_listener frame, commit, present, request_state, destroy;
+	struct output_draw draw;
+	struct wl_listener request_state, destroy;
 };
 
 /* Starts taking in the backend's outputs. */

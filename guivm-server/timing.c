@@ -42,7 +42,8 @@ static struct output *timed_output(const struct timed *timed) {
 static bool target_is_due(const struct timed *timed, int64_t target_ns, int64_t now_ns) {
 	const struct output *output = timed_output(timed);
 	if (target_ns > now_ns && output != NULL) {
-		now_ns = refresh_next(&output->refresh, now_ns, output->wlr_output->frame_pending);
+		bool busy = output->wlr_output->frame_pending;
+		now_ns = refresh_next(&output->draw.refresh, now_ns, busy);
 	}
 	return target_ns <= now_ns;
 }
@@ -87,7 +88,7 @@ static void timed_await(struct timed *timed) {
 	} else {
 		when_ns = first->target_ns;
 		if (output != NULL) {
-			when_ns = refresh_begin(&output->refresh, when_ns);
+			when_ns = refresh_begin(&output->draw.refresh, when_ns);
 		}
 	}
 	struct timing *timing = timed->timing;
