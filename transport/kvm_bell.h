@@ -44,7 +44,7 @@ struct kvm_bell_impl {
 /* serial */
 struct bell_port {
 	int fd;
-	int epoll_fd; // a port without peer is hung up until it is not
+	int epoll_fd; // for while the port is hung up: tells when it is not
 };
 
 /* doorbell */
@@ -95,8 +95,8 @@ void kvm_bell_close(struct kvm_bell *bell);
 /* Nothing happens while it is down. */
 void kvm_bell_ring(struct kvm_bell *bell);
 
-/* For kinds of bells: what was rung at most per look, so that a peer which rings without end does
- * not keep us. */
+/* For kinds of bells: how many rings are taken at once at most, so that a peer which rings without
+ * end does not keep us. */
 #define KVM_BELL_RINGS_PER_WAKE 4096
 
 extern const struct kvm_bell_impl kvm_bell_doorbell, kvm_bell_serial, kvm_bell_unix,

@@ -10,52 +10,68 @@
 #include <wayland-server-core.h>
 
 #include "common/fd.h"
+#include "common/log.h"
 #include "transport/backend.h"
 #include "transport/kvm_bell.h"
 
-#define WAKES_PER_LOOK 16
+/*
+ * A port whose other end is there is watched as it is: one read for each ring. One whose other end
+ * is not there is hung up until it is, and would wake us without end: it is watched through an
+ * epoll that tells of changes only.
+ */
+static void watch_port(struct kvm_bell *bell);
 
-static void watch_port(struct kvm_bell *bell) {
-	// Room to write says that the other end came; later it would only wake us after each ring.
-	struct epoll_event event = {.events = EPOLLET | EPOLLIN | (bell->up ? 0 : EPOLLOUT)};
-	epoll_ctl(bell->port.epoll_fd, EPOLL_CTL_MOD, bell->port.fd, &event);
-}
-
-/* Whether anything was there to read. */
-static bool drain(struct kvm_bell *bell) {
-	bool rung = false;
+static void take_rings(const struct kvm_bell *bell) {
+	// What is left tells of itself.
 	char bytes[KVM_BELL_RINGS_PER_WAKE];
-	for (unsigned i = 0; i < WAKES_PER_LOOK; i++) {
-		ssize_t count = read(bell->port.fd, bytes, sizeof(bytes));
-		if (count < 0 && errno == EINTR) {
-			continue;
-		}
-		if (count <= 0) {
-			return rung;
-		}
-		rung = true;
-	}
-	// Not empty yet: edges come no more by themselves.
-	watch_port(bell);
-	return true;
+	ssize_t count = read(bell->port.fd, bytes, sizeof(bytes));
+	(void)count;
 }
 
-static int handle_port(int fd, uint32_t mask, void *data) {
+static int handle_up(int fd, uint32_t mask, void *data) {
+	struct kvm_bell *bell = data;
+	if ((mask & WL_EVENT_READABLE) != 0) {
+		take_rings(bell);
+	}
+	if ((mask & (WL_EVENT_HANGUP | WL_EVENT_ERROR)) != 0) {
+		bell->up = false;
+		watch_port(bell);
+	}
+	bell->handle(bell->data);
+	return 0;
+}
+
+static int handle_change(int fd, uint32_t mask, void *data) {
 	struct kvm_bell *bell = data;
 	struct epoll_event event;
 	epoll_wait(bell->port.epoll_fd, &event, 1, 0);
-	bool rung = drain(bell);
 	struct pollfd poll_fd = {.fd = bell->port.fd, .events = POLLIN | POLLOUT};
-	bool up = poll(&poll_fd, 1, 0) < 0 || (poll_fd.revents & (POLLHUP | POLLERR)) == 0;
-	bool changed = up != bell->up;
-	if (changed) {
-		bell->up = up;
+	if (poll(&poll_fd, 1, 0) < 0 || (poll_fd.revents & (POLLHUP | POLLERR)) == 0) {
+		bell->up = true;
 		watch_port(bell);
-	}
-	if (rung || changed) {
 		bell->handle(bell->data);
 	}
 	return 0;
+}
+
+static void watch_port(struct kvm_bell *bell) {
+	struct bell_port *port = &bell->port;
+	if (bell->source != NULL) {
+		wl_event_source_remove(bell->source);
+	}
+	if (bell->up) {
+		epoll_ctl(port->epoll_fd, EPOLL_CTL_DEL, port->fd, NULL);
+		bell->source = wl_event_loop_add_fd(bell->loop, port->fd, WL_EVENT_READABLE,
+				handle_up, bell);
+	} else {
+		struct epoll_event event = {.events = EPOLLET | EPOLLIN | EPOLLOUT};
+		epoll_ctl(port->epoll_fd, EPOLL_CTL_ADD, port->fd, &event);
+		bell->source = wl_event_loop_add_fd(bell->loop, port->epoll_fd, WL_EVENT_READABLE,
+				handle_change, bell);
+	}
+	if (bell->source == NULL) {
+		log_error("%s: out of memory", bell->name);
+	}
 }
 
 static void make_raw(int fd) {
@@ -79,12 +95,9 @@ static bool port_open(struct kvm_bell *bell, char *error, size_t error_size) {
 				bell->name);
 	}
 	make_raw(port->fd);
-	struct epoll_event event = {.events = EPOLLET | EPOLLIN | EPOLLOUT};
 	port->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (port->epoll_fd >= 0 &&
-			epoll_ctl(port->epoll_fd, EPOLL_CTL_ADD, port->fd, &event) == 0) {
-		bell->source = wl_event_loop_add_fd(bell->loop, port->epoll_fd, WL_EVENT_READABLE,
-				handle_port, bell);
+	if (port->epoll_fd >= 0) {
+		watch_port(bell);
 	}
 	return bell->source != NULL || transport_error(error, error_size, "%s: %s", bell->name,
 			strerror(errno));

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/fd.h"
@@ -113,6 +114,21 @@ static bool enable(const struct vfio_device *device) {
 		sizeof(command);
 }
 
+/* A store is cheaper than a system call. Where the registers share a page with those of another
+ * device they cannot be mapped. */
+static void map_registers(struct vfio_device *device) {
+	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	if (device->registers.size > size) {
+		return;
+	}
+	void *registers = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, device->device_fd,
+			device->registers.offset);
+	if (registers != MAP_FAILED) {
+		device->mapped_registers = registers;
+		device->mapped_bytes = size;
+	}
+}
+
 static bool take_interrupts(struct vfio_device *device) {
 	struct vfio_irq_info info = {.argsz = sizeof(info), .index = VFIO_PCI_MSIX_IRQ_INDEX};
 	if (ioctl(device->device_fd, VFIO_DEVICE_GET_IRQ_INFO, &info) < 0 || info.count == 0) {
@@ -156,12 +172,17 @@ bool vfio_open(struct vfio_device *device, const char *address, char *error, siz
 		return transport_error(error, error_size, "PCI device %s: %s", address,
 				strerror(errno));
 	}
+	map_registers(device);
 	return take_interrupts(device) ||
 		transport_error(error, error_size, "PCI device %s: no interrupts: %s", address,
 				strerror(errno));
 }
 
 void vfio_close(struct vfio_device *device) {
+	if (device->mapped_bytes > 0) {
+		munmap((void *)device->mapped_registers, device->mapped_bytes);
+		device->mapped_bytes = 0;
+	}
 	for (unsigned i = 0; i < VFIO_INTERRUPTS; i++) {
 		fd_close(&device->interrupts[i]);
 	}
@@ -176,6 +197,12 @@ bool vfio_read_register(const struct vfio_device *device, unsigned offset, uint3
 }
 
 void vfio_write_register(const struct vfio_device *device, unsigned offset, uint32_t value) {
+	if (offset + sizeof(value) <= device->mapped_bytes) {
+		// What was written to memory before is there before the device hears of it.
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		device->mapped_registers[offset / sizeof(value)] = value;
+		return;
+	}
 	ssize_t count = pwrite(device->device_fd, &value, sizeof(value),
 		device->registers.offset + offset);
 	(void)count;

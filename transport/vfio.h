@@ -10,7 +10,8 @@
  * A PCI device that the kernel hands to this process (vfio-pci, by its IOMMU group: the group's
  * file in /dev/vfio is all that the process needs). One process has it at a time. Everything that
  * takes an ioctl is done when it is opened; what follows is pread, pwrite and mmap on device_fd,
- * and read on the interrupts' eventfds. Source: the kernel's Documentation/driver-api/vfio.rst.
+ * stores to registers where they can be mapped, and read on the interrupts' eventfds. Source: the
+ * kernel's Documentation/driver-api/vfio.rst.
  */
 #define VFIO_INTERRUPTS 2
 
@@ -22,6 +23,8 @@ struct vfio_region {
 struct vfio_device {
 	int container_fd, group_fd, device_fd;
 	struct vfio_region registers, memory; // BAR 0 and BAR 2
+	volatile uint32_t *mapped_registers; // of BAR 0, where mapped_bytes is not 0
+	size_t mapped_bytes;
 	int interrupts[VFIO_INTERRUPTS]; // eventfds of MSI-X vectors; -1 where the device has none
 };
 

@@ -25,6 +25,9 @@ MIB = 1 << 20
 PROGRAM = 'qemu-system-x86_64'
 MACHINE = ['-M', 'q35', '-nodefaults', '-no-user-config', '-no-reboot']
 EMULATED = ['-accel', 'tcg,thread=multi', '-cpu', 'max']
+# Its processors' counters are the host's own. The kernel takes a busy host for a bad counter and would go over to
+# a timer that costs an exit for each look at the clock.
+EMULATED_APPEND = 'tsc=reliable'
 HARDWARE = ['-accel', 'kvm', '-cpu', 'host']
 FIRST_SLOT = 16  # of a GUI VM's links; an application VM's own is there too
 FIRST_PORT = 24  # of what can be plugged into a GUI VM
@@ -124,6 +127,8 @@ class Machine:
 
     def __init__(self, name, directory, image, memory_mib, append, args, fds=()):
         self.name = name
+        if accelerator() is EMULATED:
+            append = f'{EMULATED_APPEND} {append}'
         ours, qmp = socket.socketpair()
         self.qmp_file = text_of(ours)
         ours, commands = socket.socketpair()
