@@ -89,17 +89,31 @@ static size_t parse(const char *text, size_t length, struct part_spec *specs, ch
 	return count;
 }
 
+/* A device that is a bell is vfio-pci's: the kernel lets nobody else map its memory. */
+static bool check_owner(const struct part_spec *spec, const char *bell_device, char *error,
+		size_t error_size) {
+	bool is_bell = bell_device != NULL && strcmp(bell_device, spec->name) == 0;
+	if (spec->kind == MEMORY_VFIO && !is_bell) {
+		return transport_error(error, error_size,
+			"transport kvm: mem vfio:%s goes with bell doorbell:%s only", spec->name,
+			spec->name);
+	}
+	if (spec->kind == MEMORY_IVSHMEM && is_bell) {
+		return transport_error(error, error_size,
+			"transport kvm: mem ivshmem:%s: that device is the bell, which has its "
+			"memory to itself: write mem=vfio:%s, or take memory of another device",
+			spec->name, spec->name);
+	}
+	return true;
+}
+
 bool kvm_memory_check(const char *text, size_t length, const char *bell_device, char *error,
 		size_t error_size) {
 	struct part_spec specs[KVM_PARTS];
 	size_t count = parse(text, length, specs, error, error_size);
 	for (size_t i = 0; i < count; i++) {
-		const char *name = specs[i].name;
-		if (specs[i].kind == MEMORY_VFIO &&
-				(bell_device == NULL || strcmp(bell_device, name) != 0)) {
-			return transport_error(error, error_size,
-				"transport kvm: mem vfio:%s goes with bell doorbell:%s only", name,
-				name);
+		if (!check_owner(&specs[i], bell_device, error, error_size)) {
+			return false;
 		}
 	}
 	return count > 0;

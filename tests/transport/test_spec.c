@@ -27,7 +27,7 @@ TEST(every_form_is_accepted) {
 	expect_good("kvm:mem=file:/run/memory,bell=unix:/run/bell");
 	expect_good("kvm:mem=file:/run/memory,bell=vsock:3:1024");
 	expect_good("kvm:mem=file:/run/memory,bell=vsock:1024");
-	expect_good("kvm:mem=ivshmem:0000:00:05.0,bell=doorbell:0000:00:05.0");
+	expect_good("kvm:mem=ivshmem:0000:00:06.0,bell=doorbell:0000:00:05.0");
 	expect_good("kvm:mem=vfio:0000:00:05.0,bell=doorbell:0000:00:05.0");
 	expect_good("kvm:mem=dax:/dev/dax0.0,bell=serial:/dev/vport0p1");
 	expect_good("kvm:mem=ivshmem:0000:00:10.0+ivshmem:0000:00:11.0,bell=serial:/dev/vport0p1");
@@ -69,6 +69,8 @@ TEST(errors_name_the_part_at_fault) {
 	expect_bad("kvm:mem=file:/m,bell=unix:", "\"unix:\": what follows");
 	expect_bad("kvm:mem=file:/m,bell=vsock:", "\"vsock:\": what follows");
 	expect_bad("kvm:mem=file:/m,bell=doorbell:5", "\"5\" is not a PCI address");
+	expect_bad("kvm:mem=ivshmem:0000:00:05.0,bell=doorbell:0000:00:05.0",
+		"write mem=vfio:0000:00:05.0");
 	expect_bad("kvm:mem=vfio:0000:00:05.0,bell=unix:/b", "bell doorbell:0000:00:05.0 only");
 	expect_bad("kvm:mem=vfio:0000:00:05.0,bell=doorbell:0000:00:06.0", "05.0 only");
 	expect_bad("kvm:mem=file:/m,bell=vsock:x:1", "CID \"x\"");
