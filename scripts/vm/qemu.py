@@ -24,11 +24,13 @@ GUI_MIB = 768
 MIB = 1 << 20
 PROGRAM = 'qemu-system-x86_64'
 MACHINE = ['-M', 'q35', '-nodefaults', '-no-user-config', '-no-reboot']
-EMULATED = ['-accel', 'tcg,thread=multi', '-cpu', 'max']
+# Without monitor idle processors sleep; with it those of a machine that has several would wait in a loop.
+EMULATED = ['-accel', 'tcg,thread=multi', '-cpu', 'max,-monitor']
 # Its processors' counters are the host's own. The kernel takes a busy host for a bad counter and would go over to
 # a timer that costs an exit for each look at the clock.
 EMULATED_APPEND = 'tsc=reliable'
-HARDWARE = ['-accel', 'kvm', '-cpu', 'host']
+# A virtual IOMMU remaps no interrupts that the host's kernel raises all by itself.
+HARDWARE = ['-accel', 'kvm,kernel-irqchip=split', '-cpu', 'host']
 FIRST_SLOT = 16  # of a GUI VM's links; an application VM's own is there too
 FIRST_PORT = 24  # of what can be plugged into a GUI VM
 
@@ -47,6 +49,11 @@ def accelerator():
     if chosen is None:
         chosen = probed()
     return HARDWARE if chosen == 'kvm' else EMULATED
+
+
+def gui_processors():
+    """One where the host has two: emulated processors that wait for each other are slow beside other machines."""
+    return 2 if accelerator() is HARDWARE or (os.cpu_count() or 1) > 2 else 1
 
 
 def probed():
@@ -108,6 +115,11 @@ class Console:
             self.lines.put(line)
         self.lines.put(None)
 
+    def forget(self):
+        """What was said until now is not waited for."""
+        while not self.lines.empty():
+            self.lines.get()
+
     def wait(self, part, limit_s=LIMIT_S):
         """Until a line has that part; lines before it are not looked at again."""
         end = time.monotonic() + limit_s
@@ -146,8 +158,13 @@ class Machine:
         commands.close()
         self.console = Console(name, self.process.stdout)
         self.qmp_ready = False
+        self.qmp_lock = threading.RLock()
 
     def qmp(self, command, **arguments):
+        with self.qmp_lock:
+            return self.qmp_locked(command, **arguments)
+
+    def qmp_locked(self, command, **arguments):
         if not self.qmp_ready:
             self.qmp_ready = True
             self.qmp_file.readline()
@@ -194,7 +211,12 @@ class Machines:
     vms: fields of the VM set by name, without transports. plugged: the names of those whose device the GUI
     VM gets while it runs, by plug(). images: what to boot by name, where it is not the small one. dax: the
     name of one whose memory is a dax device in place of a PCI BAR.
+
+    A VM whose fields have a start command, which is to be START_VM and its name, starts when the GUI VM asks
+    for it by that; those with autostart start with the GUI VM besides, so that they boot at once.
     """
+
+    START_VM = '/start-vm'
 
     def __init__(self, vms, build, size=(800, 600), plugged=(), images=None, memory_mib=64, guivm=None, add=(),
                  dax=None):
@@ -209,6 +231,8 @@ class Machines:
         self.add = add
         self.display = ['-display', 'none']
         self.machines = {}
+        self.lock = threading.RLock()
+        self.over = False
 
     def __enter__(self):
         self.dir = tempfile.mkdtemp(prefix='isthmus-vm-')
@@ -221,14 +245,35 @@ class Machines:
         return self
 
     def __exit__(self, kind, value, traceback):
-        for machine in self.machines.values():
-            machine.kill()
+        with self.lock:
+            self.over = True
+            for machine in self.machines.values():
+                machine.kill()
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def start(self):
         self.start_gui()
         for name in self.cold():
-            self.start_app(name)
+            if 'start' not in self.vms[name] or self.vms[name].get('autostart'):
+                self.start_app(name)
+
+    def start_for_gui(self, port):
+        """Starts VMs as the GUI VM asks for them: it says a name and nothing else."""
+        for line in port:
+            name = line.strip()
+            with self.lock:
+                # A desktop that starts anew may ask for one that runs.
+                wanted = 'start' in self.vms.get(name, {}) and name not in self.machines and not self.over
+                if wanted:
+                    self.start_app(name)
+                    if name in self.plugged:
+                        self.plug(name)
+            self.asked(name, wanted)
+        # QEMUs that a thread started end with it.
+        threading.Event().wait()
+
+    def asked(self, name, started):
+        """The GUI VM asked for that VM. started: it did not run before."""
 
     def cold(self):
         return [name for name in self.vms if name not in self.plugged]
@@ -288,7 +333,8 @@ class Machines:
 
     def start_gui(self):
         sockets = []
-        args = [*self.devices('gui', GUI_MIB), '-smp', '2', '-device', f'virtio-gpu-pci,xres={self.size[0]},yres={self.size[1]}',
+        args = [*self.devices('gui', GUI_MIB), '-smp', str(gui_processors()),
+                '-device', f'virtio-gpu-pci,xres={self.size[0]},yres={self.size[1]}',
                 '-device', 'virtio-keyboard-pci', '-device', 'virtio-tablet-pci', *self.display]
         for number, name in enumerate(self.cold()):
             link, given = self.gui_link(name, FIRST_SLOT + number)
@@ -297,6 +343,13 @@ class Machines:
         for number in range(len(self.plugged)):
             args += ['-device', f'pcie-root-port,id=port{number},chassis={number + 1},slot={number + 1},'
                                 f'addr={FIRST_PORT + number:#x},pref64-reserve={2 * self.memory}']
+        if any('start' in fields for fields in self.vms.values()):
+            ours, theirs = socket.socketpair()
+            sockets.append(theirs)
+            args += ['-chardev', f'socket,id=start,fd={theirs.fileno()}',
+                     '-device', 'virtserialport,chardev=start,name=isthmus.start']
+            threading.Thread(target=self.start_for_gui, args=[ours.makefile()], daemon=True).start()
+            ours.close()
         self.machines['gui'] = Machine('gui', self.dir, 'gui', GUI_MIB, 'systemd.tty.term.console=dumb', args,
                                        [given.fileno() for given in sockets])
         for given in sockets:
