@@ -18,6 +18,8 @@ HOST_CID = 2
 FIRST_CID = 3  # the GUI VM's
 FIRST_PORT = 6000
 LISTENING = '00010000'
+SECOND_SLOT = FIRST_SLOT + 5  # of further memory in the GUI VM
+SMALL = 4 * MIB  # holds rings, and no arena
 # Larger packets lie in several pieces, since Linux 6.17; vhost-device-vsock 0.3.0 loses them.
 VSOCK_CREDIT = 24576
 # A connection to a machine that has no vsock driver yet is never answered.
@@ -101,7 +103,8 @@ class Forward:
 
 
 class Desktop(machines.Desktop):
-    """kinds: by name of a VM vsock (ivshmem-plain beside it), doorbell or stream; others as usual."""
+    """kinds: by name of a VM vsock (beside two ivshmem-plain), doorbell, sysfs (the same, with the memory of an
+    ivshmem-plain) or stream; others as usual."""
 
     def __init__(self, vms, kinds, **options):
         super().__init__(vms, **options)
@@ -123,9 +126,14 @@ class Desktop(machines.Desktop):
         if over_vsock:
             self.start_vsock(over_vsock)
         for name in self.vms:
-            if self.kind(name) == 'doorbell':
+            if self.kind(name) in ('doorbell', 'sysfs'):
                 self.start_server(name)
         super().prepare()
+        for name in self.vms:
+            if self.kind(name) == 'vsock':
+                for part, size in (('', SMALL), ('2', self.memory)):
+                    with open(f'{self.dir}/{name}.memory{part}', 'wb') as file:
+                        file.truncate(size)
 
     def __exit__(self, kind, value, traceback):
         for server in self.servers:
@@ -158,18 +166,23 @@ class Desktop(machines.Desktop):
 
     def transport(self, name, machine):
         address = self.address(name) if machine == 'gui' else f'0000:00:{FIRST_SLOT:02x}.0'
+        further = f'0000:00:{self.second_slot(name, machine):02x}.0'
         # The host passes connections on, so it is the other side to both.
         vsock = f'vsock:{HOST_CID}:{self.port(name)}'
         return {
             'serial': lambda: super(Desktop, self).transport(name, machine),
-            'vsock': lambda: f'kvm:mem=ivshmem:{address},bell={vsock}',
+            'vsock': lambda: f'kvm:mem=ivshmem:{address}+ivshmem:{further},bell={vsock}',
             'doorbell': lambda: f'kvm:mem=vfio:{address},bell=doorbell:{address}',
+            'sysfs': lambda: f'kvm:mem=ivshmem:{further},bell=doorbell:{address}',
             'stream': lambda: f'stream:{vsock}',
         }[self.kind(name)]()
 
+    def second_slot(self, name, machine):
+        return SECOND_SLOT + (list(self.vms).index(name) if machine == 'gui' else 0)
+
     def devices(self, machine, memory_mib):
         kinds = set(self.kinds.values()) if machine == 'gui' else {self.kind(machine)}
-        args = ['-device', 'intel-iommu,intremap=on'] if 'doorbell' in kinds else []
+        args = ['-device', 'intel-iommu,intremap=on'] if kinds & {'doorbell', 'sysfs'} else []
         if kinds & {'vsock', 'stream'}:
             path = f'{self.dir}/vsock{self.cid(machine)}'
             wait_listening(path)
@@ -181,12 +194,19 @@ class Desktop(machines.Desktop):
     def link(self, name, slot, side):
         if self.kind(name) == 'stream':
             return []
-        if self.kind(name) == 'vsock':
-            return ['-object', f'memory-backend-file,id=mem-{name},share=on,mem-path={self.dir}/{name}.memory,'
-                               f'size={self.memory}',
-                    '-device', f'ivshmem-plain,memdev=mem-{name},addr={slot:#x}']
-        return ['-chardev', f'socket,id=bell-{name},path={self.dir}/{name}.{side}',
+        second = self.second_slot(name, 'gui' if side == 'guivm' else name)
+        bell = ['-chardev', f'socket,id=bell-{name},path={self.dir}/{name}.{side}',
                 '-device', f'ivshmem-doorbell,vectors=2,chardev=bell-{name},addr={slot:#x}']
+        return {
+            'vsock': lambda: self.plain(name, '', slot, SMALL) + self.plain(name, '2', second, self.memory),
+            'doorbell': lambda: bell,
+            'sysfs': lambda: bell + self.plain(name, '', second, self.memory),
+        }[self.kind(name)]()
+
+    def plain(self, name, part, slot, size):
+        return ['-object', f'memory-backend-file,id=mem{part}-{name},share=on,size={size},'
+                           f'mem-path={self.dir}/{name}.memory{part}',
+                '-device', f'ivshmem-plain,memdev=mem{part}-{name},addr={slot:#x}']
 
     def gui_link(self, name, slot):
         if self.kind(name) == 'serial':

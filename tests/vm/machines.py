@@ -62,6 +62,16 @@ class Desktop(qemu.Machines):
             shutil.copyfile(path, f'{kept}/{self.screens:04}.png')
         return Image(path)
 
+    def resize(self, width, height):
+        """The GUI VM's screen. It needs wlr-randr, which the machines have only if they are told to."""
+        self.run('wlr-randr', '--output', 'Virtual-1', '--custom-mode', f'{width}x{height}')
+        self.size = width, height
+
+        def resized():
+            image = self.screenshot()
+            return (image.width, image.height) == self.size
+        self.until(f'screen of {width}x{height}', resized)
+
     def windows(self):
         return [desktop.Window(fields) for fields in json.loads(self.ctl('windows', '--json'))]
 
@@ -125,9 +135,11 @@ class Picture:
 
     def row(self, y, width):
         """The first pixels of a row, as three strings of bytes: blue, green, red."""
-        row = [bytearray(((x ^ y) + self.seed * 101) & 255 for x in range(width)),
-               bytearray([(y * 11 + self.seed * 59) & 255]) * width,
-               bytearray((x * 7 + self.seed * 37) & 255 for x in range(width))]
+        # Each repeats after 256 pixels.
+        row = [(block * (width // 256 + 1))[:width] for block in (
+            bytearray(((x ^ y) + self.seed * 101) & 255 for x in range(256)),
+            bytearray([(y * 11 + self.seed * 59) & 255]) * 256,
+            bytearray((x * 7 + self.seed * 37) & 255 for x in range(256)))]
         if self.square is not None and -8 <= y - self.square[1] < 8:
             for channel in row:
                 for x in range(max(0, self.square[0] - 8), min(width, self.square[0] + 8)):
