@@ -6,9 +6,13 @@
  *     pipeline WxH     the same in the second of three processes, of which the first draws and the
  *                      third reads, as application, proxy and compositor do, over two slots
  *     echo HOPS        8 bytes through HOPS processes to one behind them and back, over sockets
+ *     echo /PORT       through a process, over a port to another machine, and there through "far"
+ *     far /PORT        the other end of that: a process at the port and one behind it
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +28,7 @@
 #define COPIES 300
 #define COPIED_BYTES ((size_t)2 << 30) /* in all, at most */
 #define ECHOES 8000
+#define FAR_ECHOES 1000
 #define MAX_HOPS 8
 
 static double now_us(void) {
@@ -204,6 +209,25 @@ _Noreturn static void run_hop(int near, int far) {
 	}
 }
 
+static int echo(const char *what, int fd, size_t count) {
+	int epoll_fd = epoll_create1(0);
+	epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &(struct epoll_event){.events = EPOLLIN});
+	static double samples[ECHOES];
+	for (uint64_t i = 0; i < count; i++) {
+		double start = now_us();
+		uint64_t word = i;
+		if (write(fd, &word, sizeof(word)) != (ssize_t)sizeof(word)) {
+			return 1;
+		}
+		read_word(epoll_fd, fd, &word);
+		samples[i] = now_us() - start;
+	}
+	print_figures(what, samples, count);
+	signal(SIGTERM, SIG_IGN);
+	kill(0, SIGTERM);
+	return 0;
+}
+
 static int measure_echo(int hops) {
 	if (hops < 0 || hops > MAX_HOPS) {
 		return 2;
@@ -219,23 +243,35 @@ static int measure_echo(int hops) {
 			run_hop(chain[i][1], i < hops ? chain[i + 1][0] : -1);
 		}
 	}
-	int epoll_fd = epoll_create1(0);
-	int fd = chain[0][0];
-	epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &(struct epoll_event){.events = EPOLLIN});
-	static double samples[ECHOES];
-	for (uint64_t i = 0; i < ECHOES; i++) {
-		double start = now_us();
-		uint64_t word = i;
-		if (write(fd, &word, sizeof(word)) != (ssize_t)sizeof(word)) {
-			return 1;
-		}
-		read_word(epoll_fd, fd, &word);
-		samples[i] = now_us() - start;
+	return echo("echo", chain[0][0], ECHOES);
+}
+
+/* A port and a pair of sockets. */
+static bool open_far(const char *path, int *port, int pair[2]) {
+	*port = open(path, O_RDWR | O_NONBLOCK | O_NOCTTY);
+	return *port >= 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0;
+}
+
+static int measure_far(const char *path) {
+	int port, pair[2];
+	if (!open_far(path, &port, pair)) {
+		return 1;
 	}
-	print_figures("echo", samples, ECHOES);
-	signal(SIGTERM, SIG_IGN);
-	kill(0, SIGTERM);
-	return 0;
+	if (fork() == 0) {
+		run_hop(pair[1], port);
+	}
+	return echo("far echo", pair[0], FAR_ECHOES);
+}
+
+static int answer_far(const char *path) {
+	int port, pair[2];
+	if (!open_far(path, &port, pair)) {
+		return 1;
+	}
+	if (fork() == 0) {
+		run_hop(pair[1], -1);
+	}
+	run_hop(port, pair[0]);
 }
 
 int main(int argc, char **argv) {
@@ -245,11 +281,16 @@ int main(int argc, char **argv) {
 		status = measure_memcpy(argv[2]);
 	} else if (argc == 3 && strcmp(argv[1], "pipeline") == 0) {
 		status = measure_pipeline(argv[2]);
+	} else if (argc == 3 && strcmp(argv[1], "far") == 0) {
+		status = answer_far(argv[2]);
+	} else if (argc == 3 && strcmp(argv[1], "echo") == 0 && argv[2][0] == '/') {
+		status = measure_far(argv[2]);
 	} else if (argc == 3 && strcmp(argv[1], "echo") == 0) {
 		status = measure_echo((int)strtol(argv[2], NULL, 10));
 	}
 	if (status == 2) {
-		fprintf(stderr, "usage: isthmus-bench-floor memcpy|pipeline WxH | echo HOPS\n");
+		fprintf(stderr, "usage: isthmus-bench-floor memcpy|pipeline WxH | "
+				"echo HOPS|PORT | far PORT\n");
 	}
 	return status;
 }

@@ -7,6 +7,7 @@ a time; rounds interleave the ways. docs/performance.md says what the figures me
 import argparse
 import json
 import os
+import socket
 import statistics
 import sys
 import time
@@ -29,10 +30,33 @@ PROXY = 'pidof appvm-proxy'
 WAYPIPE = 'pidof waypipe'
 
 
+ECHO_PORT = '/dev/virtio-ports/isthmus.echo'
+
+
 class Vms(links.Desktop):
+    """With one more port between the GUI VM and that of the serial link, for echoes."""
+
     def prepare(self):
         super().prepare()
         self.forwards.append(links.Forward(self.dir, self.cid('stream'), links.FIRST_CID, WAYPIPE_PORT))
+
+    def gui_link(self, name, slot):
+        args, sockets = super().gui_link(name, slot)
+        if name == 'serial':
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(f'{self.dir}/echo')
+            listener.listen()
+            args += self.echo_args(f'fd={listener.fileno()},server=on,wait=off')
+            sockets.append(listener)
+        return args, sockets
+
+    def app_link(self, name):
+        echo = self.echo_args(f'path={self.dir}/echo,reconnect-ms=100') if name == 'serial' else []
+        return super().app_link(name) + echo
+
+    @staticmethod
+    def echo_args(chardev):
+        return ['-chardev', f'socket,id=echo,{chardev}', '-device', 'virtserialport,chardev=echo,name=isthmus.echo']
 
 
 def cpu_us(machine, pids):
@@ -90,7 +114,22 @@ class Bench:
         """The mean: an emulated machine may count CPU time in ticks, longer than one copy takes."""
         return json.loads(self.d.machines[WAYS[way]].shell(f'isthmus-bench-floor memcpy {size}'))['mean_us']
 
+    def start_echo(self):
+        self.d.gui.shell(f'isthmus-bench-floor far {ECHO_PORT} </dev/null >/dev/null 2>&1 &')
+
+    def echo(self):
+        """What a round trip is at least: 8 bytes by as many processes and a port."""
+        return json.loads(self.d.machines['serial'].shell(f'isthmus-bench-floor echo {ECHO_PORT}', 'root'))
+
+    def native(self):
+        """A client beside the compositor."""
+        return json.loads(self.d.gui.shell("printf '\\n\\n' | WAYLAND_DISPLAY=wayland-0 isthmus-bench-client "
+                                           f'roundtrips --count {TRIPS} | tail -n 1'))
+
     def round(self, ways, samples):
+        trips = samples.setdefault('round trips', {})
+        trips.setdefault('native', []).append(self.native())
+        trips.setdefault('echo', []).append(self.echo())
         for way in ways:
             for size in SIZES:
                 sample = self.run(way, 'frames', f'--size {size}', self.frames)
@@ -134,7 +173,9 @@ def targets(data):
             ratio = between(full['waypipe']) / between(full[way])
             yield f'{way}: CPU of waypipe\'s, full {SIZES[1]}', '>= 5.0', f'{ratio:.1f}', ratio >= 5
             ratio = median(trips['waypipe'], 'p50_us') / median(trips[way], 'p50_us')
-            yield f'{way}: waypipe\'s round trip of its own', '>= 2.0', f'{ratio:.1f}', ratio >= 2
+            yield f'{way}: waypipe\'s round trip of its own', '>= 2.0', f'{ratio:.2f}', ratio >= 2
+        ratio = median(trips[way], 'p50_us') / median(trips['echo'], 'p50_us')
+        yield f'{way}: round trip of an echo by as many processes and a port', '<= 1.3', f'{ratio:.2f}', ratio <= 1.3
         cost, limit = median(full[way], 'application VM'), 1.3 * median(full[way], 'memcpy') + 50
         yield f'{way}: proxy per frame {SIZES[1]} (1.3 memcpy + 50 us)', f'<= {limit:.0f} us', f'{cost:.0f} us', cost <= limit
         ratio = median(full[way], 'GUI VM') / median(small[way], 'GUI VM')
@@ -147,6 +188,8 @@ def measure(args):
         for name, color in COLORS.items()}
     desktop = Vms(vms, {'doorbell': 'doorbell', 'stream': 'stream'}, size=SCREEN,
                   add=[CLIENT, FLOOR, '/usr/bin/waypipe'])
+    if args.first:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))  # the machines inherit it
     begin = time.monotonic()
     with desktop as d:
         d.wait('--vm', 'serial=running')
@@ -158,6 +201,7 @@ def measure(args):
         d.wait('--vm', 'doorbell=running', '--vm', 'stream=running')
         bench = Bench(d, args.frames)
         bench.start_waypipe()
+        bench.start_echo()
         for number in range(args.rounds):
             turn = number % len(args.ways)
             bench.round(args.ways[turn:] + args.ways[:turn], data['samples'])
@@ -169,6 +213,8 @@ def main():
     parser.add_argument('--rounds', type=int, default=2)
     parser.add_argument('--frames', type=int, default=60)
     parser.add_argument('--way', dest='ways', action='append', choices=WAYS)
+    parser.add_argument('--first', action='store_true',
+                        help='let the machines go before all else on a busy host; needs privileges')
     parser.add_argument('--json', metavar='FILE', help='write all samples')
     args = parser.parse_args()
     args.ways = args.ways or list(WAYS)
