@@ -133,7 +133,8 @@ static bool request_describe_fd(struct request *request, int *fd, struct link_fd
 		return description->id != 0;
 	case WIRE_FD_PIPE:
 		description->kind = LINK_FD_PIPE;
-		if (!pipe_set_export(proxy->pipes, *fd, &description->id)) {
+		if (!pipe_set_export(proxy->pipes, request->client->id, *fd,
+				    &description->id)) {
 			return false;
 		}
 		*fd = -1; // the set's now

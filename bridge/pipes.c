@@ -11,6 +11,7 @@
 #include "bridge/link.h"
 #include "common/fd.h"
 #include "common/fifo.h"
+#include "common/share.h"
 
 #define PIPE_CHUNK_BYTES (32 * 1024)
 #define PIPE_ID_GUIVM 0x80000000u
@@ -18,6 +19,7 @@
 struct pipe {
 	struct pipe_set *set;
 	uint32_t id;
+	uint32_t client; // exporter: whose it is, which may have gone
 	bool exporter; // has the write end; else the read end
 	bool said_close, heard_close;
 	int fd; // -1: done with it, waiting for the peer's close
@@ -98,9 +100,22 @@ void pipe_set_destroy(struct pipe_set *set) {
 	free(set);
 }
 
-static struct pipe *add_pipe(struct pipe_set *set, uint32_t id, bool exporter) {
-	uint32_t used = exporter ? set->n_exported : set->count - set->n_exported;
-	if (used == LIMIT_PIPES_PER_LINK) {
+static uint32_t count_exported(const struct pipe_set *set, uint32_t client) {
+	uint32_t count = 0;
+	for (size_t i = 0; i < 2 * LIMIT_PIPES_PER_LINK; i++) {
+		const struct pipe *pipe = set->pipes[i];
+		count += pipe != NULL && pipe->exporter && pipe->client == client;
+	}
+	return count;
+}
+
+/* client: of an exporter, else 0. */
+static struct pipe *add_pipe(struct pipe_set *set, uint32_t id, bool exporter, uint32_t client) {
+	uint32_t n_imported = set->count - set->n_exported;
+	bool fits = exporter ? share_fits(LIMIT_PIPES_PER_LINK, set->n_exported,
+					       count_exported(set, client), 1)
+			     : n_imported < LIMIT_PIPES_PER_LINK;
+	if (!fits) {
 		errno = ENFILE;
 		return NULL;
 	}
@@ -111,6 +126,7 @@ static struct pipe *add_pipe(struct pipe_set *set, uint32_t id, bool exporter) {
 	*pipe = (struct pipe){
 			.set = set,
 			.id = id,
+			.client = client,
 			.exporter = exporter,
 			.fd = -1,
 			.window = LIMIT_PIPE_WINDOW_BYTES,
@@ -239,12 +255,12 @@ static uint32_t next_id(struct pipe_set *set) {
 	return id;
 }
 
-bool pipe_set_export(struct pipe_set *set, int fd, uint32_t *id) {
+bool pipe_set_export(struct pipe_set *set, uint32_t client, int fd, uint32_t *id) {
 	if (!is_write_end(fd) || !fd_set_nonblocking(fd, true)) {
 		errno = EBADF;
 		return false;
 	}
-	struct pipe *pipe = add_pipe(set, next_id(set), true);
+	struct pipe *pipe = add_pipe(set, next_id(set), true, client);
 	if (pipe == NULL) {
 		return false;
 	}
@@ -267,7 +283,7 @@ int pipe_set_import(struct pipe_set *set, uint32_t untrusted_id) {
 		errno = EPROTO;
 		return -1;
 	}
-	struct pipe *pipe = add_pipe(set, untrusted_id, false);
+	struct pipe *pipe = add_pipe(set, untrusted_id, false, 0);
 	if (pipe == NULL) {
 		// The exporter counts the same pipes against the same limit.
 		errno = errno == ENFILE ? EPROTO : errno;

@@ -22,11 +22,11 @@ struct pipe_set *pipe_set_create(struct wl_event_loop *loop, struct link *link, 
 void pipe_set_destroy(struct pipe_set *set);
 
 /*
- * Exporter: takes over fd, a write end; checks that it is a pipe or socket open for writing. *id
- * names it in a struct link_fd. false with errno (EBADF: not such a descriptor; ENFILE:
- * LIMIT_PIPES_PER_LINK), fd is then still the caller's.
+ * Exporter, for an application: takes over fd, a write end; checks that it is a pipe or socket open
+ * for writing. *id names it in a struct link_fd. false with errno (EBADF: not such a descriptor;
+ * ENFILE: LIMIT_PIPES_PER_LINK, or the application's share of them), fd is then still the caller's.
  */
-bool pipe_set_export(struct pipe_set *set, int fd, uint32_t *id);
+bool pipe_set_export(struct pipe_set *set, uint32_t client, int fd, uint32_t *id);
 
 /*
  * Importer: makes a pipe under the peer's id and gives out its write end, the caller's. -1 with

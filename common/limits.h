@@ -50,6 +50,7 @@
 #define LIMIT_WAYLAND_FDS_PER_MESSAGE 4 /* no interface has more than one today */
 #define LIMIT_OBJECTS_PER_CLIENT 65536 /* [app] client-made objects alive at once */
 #define LIMIT_PILED_UP 4096 /* [app] damage until a commit, rectangles of a region, offered types */
+#define LIMIT_PILED_UP_BYTES (4 * 1024 * 1024) /* [app] of such requests, for all its objects */
 #define LIMIT_SERVER_OBJECTS_PER_CLIENT 16384 /* [app] */
 #define LIMIT_GLOBALS 256 /* [link] in drop-in mode: of a compositor */
 

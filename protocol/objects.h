@@ -18,6 +18,7 @@ struct object {
 	uint32_t version;
 	uint32_t mapped_id; // the relay: this object's id on its other side; 0 none
 	uint32_t piled_up; // the relay: requests that the compositor remembers, see LIMIT_PILED_UP
+	uint32_t piled_bytes; // the relay: of these
 	uint8_t held_fds; // the relay: descriptors that the compositor holds because of it
 	bool destroyed; // its destructor was sent; the id is not free yet
 	bool frame; // a wl_callback of wl_surface.frame that is not done

@@ -13,6 +13,7 @@
 #include "bridge/link.h"
 #include "common/checked.h"
 #include "common/fd.h"
+#include "common/share.h"
 #include "common/shm_format.h"
 #include "guivm-server/relay/client.h"
 #include "guivm-server/relay/relay.h"
@@ -318,7 +319,7 @@ static uint32_t get_arena(struct client *client, uint32_t arena_id) {
 		return *arena;
 	}
 	// Every application has one for every arena, each an object in the compositor.
-	if (client->relay->n_shared >= LIMIT_BUFFERS_PER_LINK) {
+	if (!share_fits(LIMIT_BUFFERS_PER_LINK, client->relay->n_shared, client->n_shared, 1)) {
 		client_error(client, ID_MAP_DISPLAY, CLIENT_NO_MEMORY, "too many pools");
 		return 0;
 	}

@@ -12,6 +12,7 @@
 #include "bridge/link.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/share.h"
 #include "guivm-server/relay/buffers.h"
 #include "guivm-server/relay/relay.h"
 #include "guivm-server/relay/upstream.h"
@@ -247,7 +248,8 @@ void client_handle_link_writable(struct client *client) {
 }
 
 bool client_hold_fds(struct client *client, struct object *object, uint32_t count) {
-	if (client->relay->n_shared + count > LIMIT_BUFFERS_PER_LINK) {
+	if (!share_fits(LIMIT_BUFFERS_PER_LINK, client->relay->n_shared, client->n_shared,
+			    count)) {
 		return false;
 	}
 	object->held_fds += (uint8_t)count;
@@ -265,6 +267,7 @@ void client_drop_fds(struct client *client, struct object *object) {
 void client_forget_object(struct client *client, uint32_t link_id) {
 	struct object *object = object_table_find(&client->objects, link_id);
 	client_drop_fds(client, object);
+	client->piled_bytes -= object->piled_bytes;
 	if (object->frame) {
 		pace_handle_done(&client->pace);
 	}

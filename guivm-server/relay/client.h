@@ -39,6 +39,7 @@ struct client {
 	struct buffer_list *buffers; // link buffers, NULL until the first
 	uint32_t n_shared; // descriptors of the compositor's that its objects may hold: sum of
 			   // their held_fds, and the relay's own pools
+	size_t piled_bytes; // of its objects: LIMIT_PILED_UP_BYTES
 	struct pace pace;
 	clockid_t presentation_clock; // that the compositor's wp_presentation tells times of
 	size_t uncredited; // bytes of requests that arrived and were not credited yet

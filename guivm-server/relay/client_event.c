@@ -242,7 +242,7 @@ static bool send_fd(struct client *client, const struct event *event, int fd, st
 		return out->id != 0;
 	case WIRE_FD_PIPE:
 		out->kind = LINK_FD_PIPE;
-		if (pipe_set_export(relay->pipes, fd, &out->id)) {
+		if (pipe_set_export(relay->pipes, client->id, fd, &out->id)) {
 			return true;
 		}
 		break;

@@ -77,6 +77,8 @@ static bool check_pile(struct client *client, const struct request *request) {
 	switch ((enum wire_special)request->message->special) {
 	case WIRE_SPECIAL_SURFACE_COMMIT:
 		object->piled_up = 0;
+		client->piled_bytes -= object->piled_bytes;
+		object->piled_bytes = 0;
 		return true;
 	case WIRE_SPECIAL_SURFACE_DAMAGE:
 	case WIRE_SPECIAL_SURFACE_DAMAGE_BUFFER:
@@ -85,10 +87,13 @@ static bool check_pile(struct client *client, const struct request *request) {
 	default:
 		return true;
 	}
-	if (object->piled_up == LIMIT_PILED_UP) {
+	if (object->piled_up == LIMIT_PILED_UP ||
+			client->piled_bytes + request->header.size > LIMIT_PILED_UP_BYTES) {
 		return refuse(client, request, CLIENT_NO_MEMORY, "too many of these at once");
 	}
 	object->piled_up++;
+	object->piled_bytes += request->header.size;
+	client->piled_bytes += request->header.size;
 	return true;
 }
 

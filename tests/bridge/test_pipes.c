@@ -46,7 +46,7 @@ static void fixture_start(struct fixture *f, bool keep_shared) {
 	f->shared = keep_shared ? fcntl(ends[1], F_DUPFD_CLOEXEC, 0) : -1;
 	f->reader = ends[0];
 	fd_set_nonblocking(f->reader, true);
-	EXPECT(pipe_set_export(f->exporter, ends[1], &f->id));
+	EXPECT(pipe_set_export(f->exporter, 1, ends[1], &f->id));
 	f->writer = pipe_set_import(f->importer, f->id);
 	EXPECT(f->writer >= 0);
 	fd_set_nonblocking(f->writer, true);
@@ -190,11 +190,28 @@ TEST(an_id_of_the_wrong_side_is_refused) {
 	fixture_finish(&f);
 }
 
+TEST(one_application_does_not_take_all_pipes) {
+	struct fixture f;
+	fixture_init(&f);
+	uint32_t id, n = 1; // with the one of the fixture
+	for (;; n++) {
+		int fd = fcntl(f.writer, F_DUPFD_CLOEXEC, 0);
+		if (!pipe_set_export(f.exporter, 1, fd, &id)) {
+			EXPECT_INT(errno, ENFILE);
+			close(fd);
+			break;
+		}
+	}
+	EXPECT_INT(n, LIMIT_PIPES_PER_LINK / 4 * 3);
+	EXPECT(pipe_set_export(f.exporter, 2, fcntl(f.writer, F_DUPFD_CLOEXEC, 0), &id));
+	fixture_finish(&f);
+}
+
 TEST(a_read_end_cannot_be_exported) {
 	struct fixture f;
 	fixture_init(&f);
 	uint32_t id;
-	EXPECT(!pipe_set_export(f.exporter, f.reader, &id));
+	EXPECT(!pipe_set_export(f.exporter, 1, f.reader, &id));
 	EXPECT_INT(errno, EBADF);
 	fixture_finish(&f);
 }

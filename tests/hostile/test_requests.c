@@ -25,6 +25,7 @@
 #define SURFACE_ATTACH 1
 #define SURFACE_COMMIT 6
 #define SURFACE_DAMAGE 2
+#define REGION_DESTROY 0
 #define REGION_ADD 1
 
 static struct peer peer;
@@ -188,6 +189,39 @@ TEST(more_rectangles_of_a_region_than_the_limit)
 		peer_call(&peer, APP, 5, REGION_ADD, 2 * i, 0, 1, 1);
 	}
 	expect_app_ends(NO_MEMORY);
+}
+
+/* So many regions with so many rectangles, of 24 bytes each. */
+static void add_rectangles(uint32_t n_regions, uint32_t n) {
+	for (uint32_t region = 5; region < 5 + n_regions; region++) {
+		peer_call(&peer, APP, 1, 0, 1000 + region); // sync: there is credit again
+		peer_wait_event(&peer, APP, 1000 + region, 0);
+		peer_call(&peer, APP, COMPOSITOR, CREATE_REGION, region);
+		for (uint32_t i = 0; i < n; i++) {
+			peer_call(&peer, APP, region, REGION_ADD, 2 * i, 0, 1, 1);
+		}
+	}
+}
+
+TEST(more_rectangles_of_all_regions_than_the_limit)
+{
+	start_with_surface();
+	add_rectangles(LIMIT_PILED_UP_BYTES / 24 / 4000 + 1, 4000);
+	expect_app_ends(NO_MEMORY);
+}
+
+TEST(rectangles_of_regions_that_are_gone_do_not_count)
+{
+	start_with_surface();
+	add_rectangles(LIMIT_PILED_UP_BYTES / 24 / 4000, 4000);
+	peer_call0(&peer, APP, 5, REGION_DESTROY);
+	peer_wait_delete_id(&peer, APP, 5, 2000);
+	peer_call(&peer, APP, COMPOSITOR, CREATE_REGION, 5);
+	for (uint32_t i = 0; i < 4000; i++) {
+		peer_call(&peer, APP, 5, REGION_ADD, 2 * i, 0, 1, 1);
+	}
+	peer_call0(&peer, APP, 77, 0);
+	expect_app_ends(INVALID_OBJECT);
 }
 
 TEST(more_damage_without_a_commit_than_the_limit)
