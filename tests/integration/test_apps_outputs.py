@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Applications while outputs change: fractional scales, outputs that come and go."""
+import re
 import subprocess
 
 import desktop
-from apps import AppCase, app, needs, write
+from apps import AppCase, app, changed_box, needs, write
 from desktop import Image
 
 
@@ -123,6 +124,66 @@ class Scale(AppCase):
             return set(line) == {red, blue} and all(a != b for a, b in zip(line, line[1:]))
         rows = [hard(row) for row in range(y, y + height, 10)]
         return sum(rows) >= 8
+
+    def assert_native_buffers(self, log, window, scale):
+        """Its surface, with a shadow or without, has as many pixels as the output shows of it."""
+        with open(log) as file:
+            text = file.read()
+        made = re.findall(r'create_buffer\(new id wl_buffer#\d+, \d+, (\d+), (\d+),', text)
+        shown = re.findall(r'wp_viewport#\d+\.set_destination\((\d+), (\d+)\)', text)
+        native = [(width, height) for width, height in shown
+                  if int(width) >= window.width and int(height) >= window.height and
+                  (str(round(int(width) * scale)), str(round(int(height) * scale))) in made]
+        self.assertTrue(native, f'{window} is shown as {shown} of {made}')
+
+    def place(self, d, scale):
+        """Of the content's pixels, without round corners: the frame's colour is seen there."""
+        d.until('it is drawn', lambda: len(shot(d).colors(scaled(d.windows()[0].box, scale))) > 8)
+        self.settled(d)
+        x, y, width, height = scaled(d.windows()[0].box, scale)
+        return x + 12, y + 12, width - 24, height - 24
+
+    def scaled_desktop(self, d, scale):
+        randr(d, '--output', 'HEADLESS-1', '--scale', str(scale))
+        d.size = int(1280 / scale), int(720 / scale)  # the layout's, for the pointer
+        d.input.move(d.size[0] - 1, d.size[1] - 1)
+
+    def compare_with_a_local_one(self, scale, *command):
+        """It is the first on its desktop, once in a VM and once as a program of the GUI VM."""
+        with self.desktop(app('true')) as d:
+            log = f'{d.dir}/wayland.log'
+            d.options['work']['applications'][0]['exec'] = [
+                'sh', '-c', f'exec env WAYLAND_DEBUG=client {" ".join(command)} 2>{log}']
+            d.write_vmset()
+            d.ctl('reload')
+            self.scaled_desktop(d, scale)
+            self.start(d)
+            place = self.place(d, scale)
+            bridged = shot(d)
+            self.assert_native_buffers(log, d.windows()[0], scale)
+        with self.desktop(app('true')) as d:
+            self.scaled_desktop(d, scale)
+            local = subprocess.Popen(command, env=d.env, stdout=d.log, stderr=d.log)
+            try:
+                d.wait('--windows', '1')
+                self.assertEqual(place, self.place(d, scale))
+                # A caret blinks.
+                d.until('the same pixels', lambda: changed_box(bridged, shot(d), place) is None)
+            finally:
+                local.kill()
+                local.wait()
+
+    @needs('gtk4-demo')
+    def test_gtk_4_is_as_sharp_as_a_local_one_at_fractional_scales(self):
+        for scale in (1.25, 1.5, 2):
+            with self.subTest(scale):
+                self.compare_with_a_local_one(scale, 'env', 'GSK_RENDERER=cairo', 'gtk4-demo')
+
+    @needs('featherpad')
+    def test_qt_6_is_as_sharp_as_a_local_one_at_fractional_scales(self):
+        for scale in (1.25, 1.5, 2):
+            with self.subTest(scale):
+                self.compare_with_a_local_one(scale, 'featherpad')
 
     @needs('gtk4-demo')
     def test_a_menu_is_sharp_and_framed_at_a_fractional_scale(self):
