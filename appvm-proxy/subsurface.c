@@ -70,7 +70,8 @@ bool subsurface_returns(const struct surface *surface, const struct slot *slot) 
 		}
 		commit = surface->parent->last_commit;
 	}
-	return true;
+	// Kept from when it was synchronized: wlroots shows it with the next commit, not sooner.
+	return (int32_t)(committer->last_own_commit - commit) >= 0;
 }
 
 void subsurface_note_commit(struct surface *surface, struct slot *slot) {
@@ -78,6 +79,9 @@ void subsurface_note_commit(struct surface *surface, struct slot *slot) {
 	surface->last_commit = ++surface->client->n_commits;
 	if (slot != NULL) {
 		slot->commit = surface->last_commit;
+	}
+	if (surface_committer(surface) == surface) {
+		surface->last_own_commit = surface->last_commit;
 	}
 	if (slot == NULL && subsurface_keeps(surface)) {
 		return;

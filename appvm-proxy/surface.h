@@ -43,6 +43,7 @@ struct surface {
 	bool synchronized; // by itself; so it is when an ancestor is
 	uint32_t n_commits;
 	uint32_t last_commit; // the client's n_commits at the last one
+	uint32_t last_own_commit; // at the last one that needed no ancestor's; 0: none
 	struct surface_kept kept;
 
 	struct damage_geometry geometry; // but for the buffer's size

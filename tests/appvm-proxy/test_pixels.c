@@ -296,7 +296,11 @@ enum {
 	PARENT,
 	SUBSURFACE,
 	SMALL,
+	GRANDPARENT,
+	PARENT_SUBSURFACE,
 };
+
+#define SET_DESYNC 5
 
 /* The surface becomes a subsurface of PARENT; SMALL is a buffer of another size. */
 static void make_subsurface(void) {
@@ -343,6 +347,26 @@ TEST(a_synchronized_subsurface_waits_for_a_release_once_its_parent_committed)
 	EXPECT_INT(bench_count(&bench, LINK_BUFFER_NEW), LIMIT_SLOTS_PER_SURFACE);
 	send_release(id);
 	EXPECT_INT(expect_attach(), id);
+	finish();
+}
+
+/* Nor does wlroots show what it kept when an ancestor is desynchronized: with the next commit. */
+TEST(a_subsurface_that_was_synchronized_from_above_does_not_wait_either) {
+	setup(ARENA);
+	make_subsurface();
+	app_request(&app, wire_interface_find("wl_compositor", 13), APP_COMPOSITOR, 0, GRANDPARENT);
+	app_request(&app, wire_interface_find("wl_subcompositor", 16), SUBCOMPOSITOR, 1,
+			PARENT_SUBSURFACE, PARENT, GRANDPARENT);
+	app_request_bare(&app, SUBSURFACE, SET_DESYNC);
+	for (int i = 0; i <= 5; i++) {
+		if (i == 5) {
+			app_request_bare(&app, PARENT_SUBSURFACE, SET_DESYNC);
+		}
+		app_request(&app, wire_surface_interface, APP_SURFACE, SURFACE_ATTACH,
+				i % 2 == 0 ? BUFFER : SMALL, 0, 0);
+		app_request_bare(&app, APP_SURFACE, SURFACE_COMMIT);
+		expect_attach();
+	}
 	finish();
 }
 
