@@ -26,6 +26,7 @@
 #include "guivm-server/carry.h"
 #include "guivm-server/constraints.h"
 #include "guivm-server/control.h"
+#include "guivm-server/crop.h"
 #include "guivm-server/cursor.h"
 #include "guivm-server/decoration.h"
 #include "guivm-server/gestures.h"
@@ -285,7 +286,9 @@ bool server_init(struct server *server, const struct server_options *options) {
 	server->releases = releases_create(server);
 	server->piles = piles_create(server);
 	server->timing = timing_create(server);
-	if (server->releases == NULL || server->piles == NULL || server->timing == NULL) {
+	server->crops = crops_create(server);
+	if (server->releases == NULL || server->piles == NULL || server->timing == NULL ||
+			server->crops == NULL) {
 		log_error("out of memory");
 		goto error;
 	}
@@ -317,6 +320,7 @@ void server_stop(struct server *server) {
 
 static void server_finish_modules(struct server *server) {
 	output_manager_destroy(server->output_manager);
+	crops_destroy(server->crops);
 	timing_destroy(server->timing);
 	releases_destroy(server->releases);
 	piles_destroy(server->piles);

@@ -14,6 +14,7 @@ struct bell;
 struct carry;
 struct constraints;
 struct control;
+struct crops;
 struct cursor;
 struct decorations;
 struct gestures;
@@ -97,6 +98,7 @@ struct server {
 	struct releases *releases;
 	struct piles *piles;
 	struct timing *timing;
+	struct crops *crops;
 	struct output_manager *output_manager; // NULL: without, outputs keep their modes
 
 	struct wl_event_source *signals[2];

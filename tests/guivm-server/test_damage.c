@@ -4,6 +4,7 @@
 
 #include "guivm-server/window.h"
 #include "tests/guivm-server/desk.h"
+#include "viewporter-client-protocol.h"
 
 #define WIDTH 200
 #define HEIGHT 150
@@ -160,5 +161,66 @@ TEST(what_is_covered_is_not_repainted) {
 	commit(&f, &above); // the covered one gets no frame callback
 	wl_buffer_destroy(buffer);
 	EXPECT_INT(f.frames, 0);
+	fixture_finish(&f);
+}
+
+static void registry_global(void *data, struct wl_registry *registry, uint32_t name,
+		const char *interface, uint32_t version) {
+	struct wp_viewporter **viewporter = data;
+	if (strcmp(interface, "wp_viewporter") == 0) {
+		*viewporter = wl_registry_bind(registry, name, &wp_viewporter_interface, 1);
+	}
+}
+
+static void registry_global_remove(void *data, struct wl_registry *registry, uint32_t name) {
+}
+
+static const struct wl_registry_listener registry_listener = {
+	.global = registry_global,
+	.global_remove = registry_global_remove,
+};
+
+/* Shows a part of the buffer, and then what is damaged of it alone. */
+static void damage_cropped(struct fixture *f, const double source[4], int width, int height) {
+	struct wp_viewporter *viewporter = NULL;
+	struct wl_registry *registry = wl_display_get_registry(f->app.display);
+	wl_registry_add_listener(registry, &registry_listener, &viewporter);
+	app_roundtrip(&f->app);
+	wl_registry_destroy(registry);
+	struct wp_viewport *viewport = wp_viewporter_get_viewport(viewporter, f->window.surface);
+	wp_viewporter_destroy(viewporter);
+	wp_viewport_set_source(viewport, wl_fixed_from_double(source[0]),
+			wl_fixed_from_double(source[1]), wl_fixed_from_double(source[2]),
+			wl_fixed_from_double(source[3]));
+	wp_viewport_set_destination(viewport, width, height);
+	settle(f);
+	struct wl_buffer *buffer = attach(f);
+	wl_surface_damage_buffer(f->window.surface, 50, 60, 10, 20);
+	commit(f, &f->window);
+	wl_buffer_destroy(buffer);
+	wp_viewport_destroy(viewport);
+}
+
+/* wlroots counts by whole pixels from where the part begins, and forgets what is beside it. */
+TEST(a_part_that_is_scaled_or_between_pixels_is_repainted_whole) {
+	const double sources[][4] = {{0.5, 0, 100, 100}, {0, 0, 100.5, 100}, {10, 20, 90, 100}};
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+		struct fixture f;
+		fixture_init(&f);
+		damage_cropped(&f, sources[i], 100, 100);
+		const struct wlr_box *box = &app_window_server(&f.window)->box;
+		EXPECT_INT(f.frames, 1);
+		expect_damage(&f, box->x, box->y, 100, 100);
+		fixture_finish(&f);
+	}
+}
+
+TEST(a_part_of_whole_pixels_is_repainted_where_it_is_damaged) {
+	struct fixture f;
+	fixture_init(&f);
+	damage_cropped(&f, (double[]){10, 20, 100, 100}, 100, 100);
+	const struct wlr_box *box = &app_window_server(&f.window)->box;
+	EXPECT_INT(f.frames, 1);
+	expect_damage(&f, box->x + 40, box->y + 40, 10, 20);
 	fixture_finish(&f);
 }

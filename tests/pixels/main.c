@@ -162,10 +162,6 @@ static void run_look(struct run *run) {
 		screen_find_window(&run->screen, run->app_ids[i], run->worlds[0].mapped,
 				&run->x[i], &run->y[i]);
 	}
-	// What is scaled is smoothed beyond its damage, once more or once less.
-	if (run->worlds[0].scaled) {
-		screen_damage_all(&run->screen);
-	}
 	progress.doing = "the screenshot";
 	screen_take(&run->screen);
 	if (run->worlds[0].mapped) {

@@ -4,16 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <wayland-client.h>
 
-#include "common/fd.h"
 #include "control/client.h"
 #include "ext-image-capture-source-v1-client-protocol.h"
 #include "ext-image-copy-capture-v1-client-protocol.h"
 #include "tests/harness/ignore.h"
 #include "tests/pixels/world.h"
-#include "wlr-layer-shell-unstable-v1-client-protocol.h"
 
 static _Noreturn void die(const char *what) {
 	fprintf(stderr, "screen: %s\n", what);
@@ -34,10 +31,8 @@ static void registry_handle_global(void *data, struct wl_registry *registry, uin
 		uint32_t version;
 		void *proxy;
 	} globals[] = {
-			{&wl_compositor_interface, 4, &screen->compositor},
 			{&wl_shm_interface, 1, &screen->shm},
 			{&wl_output_interface, 1, &screen->output},
-			{&zwlr_layer_shell_v1_interface, 4, &screen->layer_shell},
 			{&ext_image_copy_capture_manager_v1_interface, 1, &screen->captures},
 			{&ext_output_image_capture_source_manager_v1_interface, 1,
 					&screen->sources},
@@ -55,47 +50,6 @@ static const struct wl_registry_listener registry_listener = {
 		.global_remove = IGNORE,
 };
 
-static void veil_handle_configure(void *data, struct zwlr_layer_surface_v1 *role, uint32_t serial,
-		uint32_t width, uint32_t height) {
-	struct screen *screen = data;
-	zwlr_layer_surface_v1_ack_configure(role, serial);
-	if (screen->veil_buffer != NULL) {
-		return;
-	}
-	size_t size = (size_t)width * 4 * height;
-	int fd = fd_memory("veil", size);
-	if (fd < 0) {
-		die("no memory");
-	}
-	struct wl_shm_pool *pool = wl_shm_create_pool(screen->shm, fd, (int32_t)size);
-	screen->veil_buffer = wl_shm_pool_create_buffer(pool, 0, (int32_t)width, (int32_t)height,
-			(int32_t)width * 4, WL_SHM_FORMAT_ARGB8888);
-	wl_shm_pool_destroy(pool);
-	close(fd);
-}
-
-static const struct zwlr_layer_surface_v1_listener veil_listener = {
-		.configure = veil_handle_configure,
-		.closed = IGNORE,
-};
-
-static void veil_init(struct screen *screen) {
-	screen->veil = wl_compositor_create_surface(screen->compositor);
-	struct wl_region *region = wl_compositor_create_region(screen->compositor);
-	wl_surface_set_input_region(screen->veil, region);
-	wl_region_destroy(region);
-	screen->veil_role = zwlr_layer_shell_v1_get_layer_surface(screen->layer_shell, screen->veil,
-			screen->output, ZWLR_LAYER_SHELL_V1_LAYER_OVERLAY, "veil");
-	zwlr_layer_surface_v1_add_listener(screen->veil_role, &veil_listener, screen);
-	zwlr_layer_surface_v1_set_anchor(screen->veil_role, 15);
-	zwlr_layer_surface_v1_set_exclusive_zone(screen->veil_role, -1);
-	wl_surface_commit(screen->veil);
-	screen_roundtrip(screen);
-	if (screen->veil_buffer == NULL) {
-		die("no layer surface");
-	}
-}
-
 void screen_connect(struct screen *screen) {
 	*screen = (struct screen){.display = wl_display_connect(NULL)};
 	if (screen->display == NULL) {
@@ -104,8 +58,7 @@ void screen_connect(struct screen *screen) {
 	screen->registry = wl_display_get_registry(screen->display);
 	wl_registry_add_listener(screen->registry, &registry_listener, screen);
 	screen_roundtrip(screen);
-	if (screen->compositor == NULL || screen->shm == NULL || screen->output == NULL ||
-			screen->layer_shell == NULL || screen->captures == NULL ||
+	if (screen->shm == NULL || screen->output == NULL || screen->captures == NULL ||
 			screen->sources == NULL) {
 		die("a global is missing");
 	}
@@ -113,27 +66,17 @@ void screen_connect(struct screen *screen) {
 	if (screen->control == NULL || !control_wait_ready(screen->control, screen->display)) {
 		die("isthmus_control_v1 is missing");
 	}
-	veil_init(screen);
 }
 
 void screen_disconnect(struct screen *screen) {
 	capture_finish(&screen->capture);
 	control_destroy(screen->control);
-	zwlr_layer_surface_v1_destroy(screen->veil_role);
-	void *const proxies[] = {screen->veil, screen->veil_buffer, screen->compositor, screen->shm,
-			screen->output, screen->layer_shell, screen->captures, screen->sources,
+	void *const proxies[] = {screen->shm, screen->output, screen->captures, screen->sources,
 			screen->registry};
 	for (size_t i = 0; i < sizeof(proxies) / sizeof(proxies[0]); i++) {
 		wl_proxy_destroy(proxies[i]);
 	}
 	wl_display_disconnect(screen->display);
-}
-
-void screen_damage_all(struct screen *screen) {
-	wl_surface_attach(screen->veil, screen->veil_buffer, 0, 0);
-	wl_surface_damage(screen->veil, 0, 0, INT32_MAX, INT32_MAX);
-	wl_surface_commit(screen->veil);
-	screen_roundtrip(screen);
 }
 
 static const struct control_window *find_window(struct screen *screen, const char *app_id) {

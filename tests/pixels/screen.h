@@ -11,25 +11,17 @@
 struct screen {
 	struct wl_display *display;
 	struct wl_registry *registry;
-	struct wl_compositor *compositor;
 	struct wl_shm *shm;
 	struct wl_output *output;
-	struct zwlr_layer_shell_v1 *layer_shell;
 	struct ext_image_copy_capture_manager_v1 *captures;
 	struct ext_output_image_capture_source_manager_v1 *sources;
 	struct control *control;
-	struct wl_surface *veil; // transparent, over everything
-	struct zwlr_layer_surface_v1 *veil_role;
-	struct wl_buffer *veil_buffer;
 	struct capture capture;
 };
 
 /* Ends the process when something is missing. */
 void screen_connect(struct screen *screen);
 void screen_disconnect(struct screen *screen);
-
-/* Has everything composed anew, not what is damaged alone. */
-void screen_damage_all(struct screen *screen);
 
 /* The content's place; false when that window is not mapped. Waits for it to be so or not. */
 bool screen_find_window(struct screen *screen, const char *app_id, bool mapped, int32_t *x,

@@ -110,7 +110,6 @@ void surface_fix_state(struct surface *surface) {
 			window_fix_size(surface);
 		}
 	}
-	surface->world->scaled |= surface->scale != 1 || surface->viewport != NULL;
 }
 
 void surface_damage_turned(struct surface *surface) {

@@ -59,7 +59,6 @@ struct world {
 	struct surface surfaces[WORLD_SURFACES];
 	bool old; // wl_compositor of before wl_surface.offset
 	bool configuring, configured, mapped;
-	bool scaled; // something was shown other than pixel by pixel
 	struct wl_callback *callbacks[WORLD_MAX_CALLBACKS]; // that did not come; NULL: free
 	uint32_t n_frames; // callbacks that came
 	uint32_t n_buffers; // made so far
