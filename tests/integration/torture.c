@@ -256,12 +256,12 @@ int main(int argc, char **argv) {
 	if (argc != 3 || display == NULL) {
 		return 2;
 	}
-	unsigned seed = (unsigned)atoi(argv[1]);
+	unsigned seed = (unsigned)strtoul(argv[1], NULL, 10);
 	state = 0x9e3779b97f4a7c15u * (seed + 1);
 	wl_registry_add_listener(wl_display_get_registry(display), &registry_listener, NULL);
 	wl_display_roundtrip(display);
 	xdg_wm_base_add_listener(wm_base, &wm_base_listener, NULL);
-	for (int i = atoi(argv[2]); i > 0; i--) {
+	for (unsigned long i = strtoul(argv[2], NULL, 10); i > 0; i--) {
 		operate();
 		int result = i % 16 == 0 ? wl_display_roundtrip(display)
 					 : wl_display_dispatch_pending(display);
