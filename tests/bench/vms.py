@@ -73,9 +73,17 @@ class Bench:
     def start_waypipe(self):
         self.d.gui.shell(f'waypipe --vsock -s {WAYPIPE_PORT} -c none --no-gpu client </dev/null >/dev/null 2>&1 &')
 
+    def machine(self, way):
+        """The application VM that the client runs in."""
+        return self.d.machines[WAYS[way]]
+
+    def waypipe_words(self):
+        """Where waypipe's server finds its client."""
+        return f'--vsock -s {links.HOST_CID}:{WAYPIPE_PORT}'
+
     def groups(self, way):
         """(machine, command that says which processes) by role."""
-        app = self.d.machines[WAYS[way]]
+        app = self.machine(way)
         server = 'pidof guivm-server'
         if way == 'waypipe':
             return {'application VM': (app, WAYPIPE), 'GUI VM': (self.d.gui, WAYPIPE), 'compositor': (self.d.gui, server)}
@@ -85,10 +93,10 @@ class Bench:
 
     def run(self, way, load, arguments, count):
         """The client's figures, and CPU for each of count by role."""
-        app = self.d.machines[WAYS[way]]
+        app = self.machine(way)
         client = f'isthmus-bench-client {load} {arguments} --count {count}'
         if way == 'waypipe':
-            client = f'waypipe --vsock -s {links.HOST_CID}:{WAYPIPE_PORT} -c none --no-gpu server -- {client}'
+            client = f'waypipe {self.waypipe_words()} -c none --no-gpu server -- {client}'
         else:
             client = f'WAYLAND_DISPLAY=wayland-isthmus-0 {client}'
         # Somebody has them open all the time, or what was written and not read yet would be lost.
@@ -112,7 +120,7 @@ class Bench:
 
     def memcpy_us(self, way, size):
         """The mean: an emulated machine may count CPU time in ticks, longer than one copy takes."""
-        return json.loads(self.d.machines[WAYS[way]].shell(f'isthmus-bench-floor memcpy {size}'))['mean_us']
+        return json.loads(self.machine(way).shell(f'isthmus-bench-floor memcpy {size}'))['mean_us']
 
     def start_echo(self):
         self.d.gui.shell(f'isthmus-bench-floor far {ECHO_PORT} </dev/null >/dev/null 2>&1 &')
@@ -126,12 +134,16 @@ class Bench:
         return json.loads(self.d.gui.shell("printf '\\n\\n' | WAYLAND_DISPLAY=wayland-0 isthmus-bench-client "
                                            f'roundtrips --count {TRIPS} | tail -n 1'))
 
-    def round(self, ways, samples):
+    def floors(self, samples):
+        """What is measured beside the ways."""
         trips = samples.setdefault('round trips', {})
         trips.setdefault('native', []).append(self.native())
         trips.setdefault('echo', []).append(self.echo())
+
+    def round(self, ways, samples, sizes=SIZES):
+        self.floors(samples)
         for way in ways:
-            for size in SIZES:
+            for size in sizes:
                 sample = self.run(way, 'frames', f'--size {size}', self.frames)
                 sample['memcpy'] = self.memcpy_us(way, size)
                 samples.setdefault(size, {}).setdefault(way, []).append(sample)
@@ -147,11 +159,10 @@ def between(runs):
     return median(runs, 'application VM') + median(runs, 'GUI VM')
 
 
-def print_table(data):
-    print(f'QEMU start of both to the first window: {data["start_s"]:.1f} s\n')
+def print_samples(data, sizes=SIZES):
     print(f'{"CPU per frame, us":26}{"memcpy":>10}{"application VM":>16}{"GUI VM":>10}{"both":>10}{"compositor":>12}'
           f'{"frames/s":>10}')
-    for size in SIZES:
+    for size in sizes:
         for way, runs in data['samples'][size].items():
             print(f'{size:12}{way:14}{median(runs, "memcpy"):10.0f}{median(runs, "application VM"):16.0f}'
                   f'{median(runs, "GUI VM"):10.0f}{between(runs):10.0f}{median(runs, "compositor"):12.0f}'
@@ -180,6 +191,12 @@ def targets(data):
         yield f'{way}: proxy per frame {SIZES[1]} (1.3 memcpy + 50 us)', f'<= {limit:.0f} us', f'{cost:.0f} us', cost <= limit
         ratio = median(full[way], 'GUI VM') / median(small[way], 'GUI VM')
         yield f'{way}: relay per frame {SIZES[1]} of {SIZES[0]}', '<= 1.2', f'{ratio:.2f}', ratio <= 1.2
+
+
+def print_targets(results):
+    print(f'\n{"target":60}{"limit":>12}{"measured":>12}')
+    for what, limit, measured, met in results:
+        print(f'{what:60}{limit:>12}{measured:>12}  {"met" if met else "missed"}')
 
 
 def measure(args):
@@ -224,10 +241,9 @@ def main():
     if args.json:
         with open(args.json, 'w') as file:
             json.dump(data, file, indent=1)
-    print_table(data)
-    print(f'\n{"target":60}{"limit":>12}{"measured":>12}')
-    for what, limit, measured, met in targets(data):
-        print(f'{what:60}{limit:>12}{measured:>12}  {"met" if met else "missed"}')
+    print(f'QEMU start of both to the first window: {data["start_s"]:.1f} s\n')
+    print_samples(data)
+    print_targets(targets(data))
 
 
 if __name__ == '__main__':
