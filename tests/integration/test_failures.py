@@ -79,21 +79,25 @@ class Failures(Case):
                 subprocess.run(['foot', '-e', 'true'], env=env, stderr=subprocess.DEVNULL, check=True)
 
             pids = [d.server.pid, d.vm_status('work')['relay_pid'], d.proxies['work'].pid]
-            for _ in range(10):
-                one()
-            d.wait_gone(0)
             quiet = lambda: d.vm_status('work')['clients'] == 0
-            d.until('no clients', quiet)
-            before = [(fd_count(pid), anonymous_kib(pid)) for pid in pids]
-            for _ in range(100):
-                one()
-            d.wait_gone(0)
-            d.until('no clients', quiet)
-            # guivmctl's own connection may still be on its way out of the server.
-            d.until('descriptors are back', lambda: [fd_count(pid) for pid in pids] ==
-                    [fds for fds, _ in before])
-            for pid, (_, kib_before) in zip(pids, before):
-                self.assertLess(anonymous_kib(pid), kib_before + 1024)
+
+            def memory_after(count):
+                for _ in range(count):
+                    one()
+                d.wait_gone(0)
+                d.until('no clients', quiet)
+                return [anonymous_kib(pid) for pid in pids]
+
+            first = memory_after(10)
+            before = [fd_count(pid) for pid in pids]
+            # Twice: what malloc gave back in between and takes again is no leak.
+            most = [max(both) for both in zip(first, memory_after(50))]
+            last = memory_after(50)
+            # guivmctl's own connection may still be on its way out of the server, now or then.
+            d.until('descriptors are back', lambda: all(
+                fd_count(pid) <= count for pid, count in zip(pids, before)))
+            for kib_last, kib_most in zip(last, most):
+                self.assertLess(kib_last, kib_most + 512)
 
     def test_a_vm_set_with_errors_starts_nothing_and_names_them_all(self):
         with Desktop(vms={'work': VMS['work']}) as d:
