@@ -187,6 +187,15 @@ void launches_fail(struct vm *vm, const char *message) {
 	}
 }
 
+void launches_lose_relay(struct vm *vm, const char *message) {
+	struct vm_launch *launch, *next;
+	wl_list_for_each_safe (launch, next, &vm->launches, link) {
+		if (launch->serial != 0 || !vm->starting) {
+			launch_fail(launch, "%s", message);
+		}
+	}
+}
+
 void launches_finish(struct vms *vms) {
 	struct vm_launch *launch, *next;
 	wl_list_for_each_safe (launch, next, &vms->finished_launches, link) {

@@ -210,6 +210,13 @@ static int start_handle_timeout(void *data) {
 	return 0;
 }
 
+static void relay_schedule_restart(struct vm *vm) {
+	uint32_t delay_ms = vm->restart_delay_ms;
+	uint32_t max_ms = vm->starting ? VM_RESTART_STARTING_MS : VM_RESTART_MAX_MS;
+	vm->restart_delay_ms = delay_ms * 2 > max_ms ? max_ms : delay_ms * 2;
+	wl_event_source_timer_update(vm->restart_timer, (int)delay_ms);
+}
+
 bool vm_start(struct vm *vm) {
 	if (vm->starting || vm->state == VM_RUNNING) {
 		return true;
@@ -229,15 +236,13 @@ bool vm_start(struct vm *vm) {
 		}
 	}
 	vm->starting = true;
+	vm->restart_delay_ms = VM_RESTART_MIN_MS;
+	if (vm->relay == NULL) {
+		relay_schedule_restart(vm); // not as late as it came to be without the VM
+	}
 	wl_event_source_timer_update(vm->start_timer, VM_CONNECT_TIMEOUT_MS);
 	vm_set_state(vm, VM_STARTING, NULL);
 	return true;
-}
-
-static void relay_schedule_restart(struct vm *vm) {
-	uint32_t delay_ms = vm->restart_delay_ms;
-	vm->restart_delay_ms = delay_ms * 2 > VM_RESTART_MAX_MS ? VM_RESTART_MAX_MS : delay_ms * 2;
-	wl_event_source_timer_update(vm->restart_timer, (int)delay_ms);
 }
 
 static void relay_handle_exit(void *data, int status) {
@@ -261,7 +266,7 @@ static void relay_handle_exit(void *data, int status) {
 	}
 	vm_set_state(vm, VM_FAILED, "guivm-relay of VM \"%s\" %s; it is started again",
 			vm->config->name, why);
-	launches_fail(vm, vm->message);
+	launches_lose_relay(vm, vm->message);
 	relay_schedule_restart(vm);
 }
 

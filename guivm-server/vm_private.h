@@ -12,6 +12,7 @@
 #define VM_LAUNCH_CREDIT_MS 30000
 #define VM_RESTART_MIN_MS 100
 #define VM_RESTART_MAX_MS 10000
+#define VM_RESTART_STARTING_MS 1000 // at most, while its VM starts
 #define VM_RESTART_RESET_MS 10000 // a relay that lived longer starts again at the minimum
 
 /* CLOCK_MONOTONIC */
@@ -41,6 +42,9 @@ void vm_link_waiting(struct vm *vm, const char *reason);
 /* launch.c: the VM is there, so that what waits can be sent; or it will not come. */
 void launches_send(struct vm *vm);
 void launches_fail(struct vm *vm, const char *message);
+/* The relay ended and is started again: what it was told it will not answer. What waits for a VM
+ * that starts goes on waiting, since a relay whose devices are not plugged in yet ends at once. */
+void launches_lose_relay(struct vm *vm, const char *message);
 /* Tells all outcomes that are still to be told. */
 void launches_finish(struct vms *vms);
 /* The relay's answer; status is isthmus_relay_v1.launch_status. false: no such launch. */

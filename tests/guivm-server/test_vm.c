@@ -264,6 +264,31 @@ TEST(a_relay_that_ends_is_started_again_later_each_time)
 	bench_finish(&bench);
 }
 
+TEST(a_launch_outlives_relays_that_end_while_the_vm_starts)
+{
+	struct bench bench;
+	struct outcome outcome = {0};
+	bench_init(&bench, SET(WORK("#1565c0", "\"start\": [\"true\"], ")));
+	setenv("ISTHMUS_RELAY", "/bin/false", 1);
+	vms_start(bench.vms);
+	while (work(&bench)->relay_restarts < 2) {
+		turn(&bench);
+	}
+	EXPECT(vm_launch(work(&bench), "good", handle_launch_done, &outcome) != NULL);
+	EXPECT_INT(work(&bench)->restart_delay_ms, 200);
+	while (work(&bench)->relay_restarts < 4) {
+		turn(&bench);
+	}
+	EXPECT(!outcome.done);
+	setenv("ISTHMUS_RELAY", getenv("RELAY_PEER_PROGRAM"), 1);
+	setenv("RELAY_PEER", "connect", 1);
+	while (!outcome.done) {
+		turn(&bench);
+	}
+	EXPECT(outcome.started);
+	bench_finish(&bench);
+}
+
 TEST(a_relay_program_that_is_not_there_is_named)
 {
 	struct bench bench;
