@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
 #include "guivm-server/output.h"
 #include "guivm-server/refresh.h"
 #include "tests/guivm-server/screen.h"
@@ -12,16 +14,35 @@ struct fixture {
 	struct screen screen;
 	struct app app;
 	struct app_window windows[2];
-	int n_done; // frame callbacks
+	struct wl_callback *pending[8]; // frame callbacks, NULL: none
+	int n_done;
 };
+
+static struct wl_callback **find_pending(struct fixture *f, const struct wl_callback *callback) {
+	const int n = sizeof(f->pending) / sizeof(f->pending[0]);
+	for (int i = 0; i < n; i++) {
+		if (f->pending[i] == callback) {
+			return &f->pending[i];
+		}
+	}
+	abort();
+}
 
 static void handle_done(void *data, struct wl_callback *callback, uint32_t time_ms) {
 	struct fixture *f = data;
 	f->n_done++;
+	*find_pending(f, callback) = NULL;
 	wl_callback_destroy(callback);
 }
 
 static const struct wl_callback_listener callback_listener = {.done = handle_done};
+
+/* For a frame callback. */
+static void ask(struct fixture *f, struct wl_surface *surface) {
+	struct wl_callback *callback = wl_surface_frame(surface);
+	wl_callback_add_listener(callback, &callback_listener, f);
+	*find_pending(f, NULL) = callback;
+}
 
 static void turn(struct fixture *f) {
 	wl_event_loop_dispatch(f->desk.server.loop, -1);
@@ -36,7 +57,7 @@ static void until_shown(struct fixture *f, int n) {
 
 static void draw(struct fixture *f, int number) {
 	struct wl_surface *surface = f->windows[number].surface;
-	wl_callback_add_listener(wl_surface_frame(surface), &callback_listener, f);
+	ask(f, surface);
 	struct wl_buffer *buffer = app_buffer(&f->app, SIDE, SIDE, 0xff00ff00);
 	wl_surface_attach(surface, buffer, 0, 0);
 	wl_surface_damage_buffer(surface, 0, 0, SIDE, SIDE);
@@ -76,6 +97,11 @@ static struct output *show(struct fixture *f) {
 }
 
 static void fixture_finish(struct fixture *f) {
+	for (size_t i = 0; i < sizeof(f->pending) / sizeof(f->pending[0]); i++) {
+		if (f->pending[i] != NULL) {
+			wl_callback_destroy(f->pending[i]);
+		}
+	}
 	app_disconnect(&f->app);
 	screen_finish(&f->screen);
 	desk_finish(&f->desk);
@@ -126,7 +152,7 @@ TEST(a_callback_comes_where_nothing_is_to_be_drawn) {
 	fixture_init(&f);
 	int done = f.n_done;
 	struct wl_surface *surface = f.windows[0].surface;
-	wl_callback_add_listener(wl_surface_frame(surface), &callback_listener, &f);
+	ask(&f, surface);
 	wl_surface_commit(surface);
 	while (f.n_done == done) {
 		turn(&f);
