@@ -92,7 +92,7 @@ def main():
     parser.add_argument('--frames', type=int, default=60)
     parser.add_argument('--json', metavar='FILE', help='write all samples')
     args = parser.parse_args()
-    reason = xen.why_not()
+    reason = xen.missing()
     if reason is not None:
         sys.exit(f'scripts/bench --xen: {reason} here: run it by scripts/toolbox')
     data = measure(args)
