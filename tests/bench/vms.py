@@ -31,6 +31,7 @@ WAYPIPE = 'pidof waypipe'
 
 
 ECHO_PORT = '/dev/virtio-ports/isthmus.echo'
+LIMIT_S = 180  # waypipe hangs at times
 
 
 class Vms(links.Desktop):
@@ -114,7 +115,7 @@ class Bench:
         return result
 
     def expect(self, app, word):
-        line = app.shell('head -n 1 </tmp/out').strip()
+        line = app.shell(f'timeout {LIMIT_S} head -n 1 </tmp/out').strip()
         if line != word:
             raise RuntimeError(f'{line!r} is not {word}: ' + app.shell('cat /tmp/errors'))
 
