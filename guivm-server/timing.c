@@ -39,6 +39,10 @@ static struct output *timed_output(const struct timed *timed) {
 	return wlr_output != NULL ? output_from_wlr(timed->timing->server, wlr_output) : NULL;
 }
 
+static bool timed_has_barrier(const struct timed *timed) {
+	return !wl_list_empty(&timed->raised_link);
+}
+
 static bool target_is_due(const struct timed *timed, int64_t target_ns, int64_t now_ns) {
 	const struct output *output = timed_output(timed);
 	if (target_ns > now_ns && output != NULL) {
@@ -55,7 +59,8 @@ static bool waiting_is_next(const struct timed *timed, const struct waiting *wai
 
 static bool waiting_is_ready(
 		const struct timed *timed, const struct waiting *waiting, int64_t now_ns) {
-	return waiting_is_next(timed, waiting) && !(waiting->for_barrier && timed->barrier) &&
+	return waiting_is_next(timed, waiting) &&
+		!(waiting->for_barrier && timed_has_barrier(timed)) &&
 		target_is_due(timed, waiting->target_ns, now_ns);
 }
 
@@ -80,7 +85,7 @@ static void timed_await(struct timed *timed) {
 	}
 	struct output *output = timed_output(timed);
 	int64_t when_ns;
-	if (first->for_barrier && timed->barrier) {
+	if (first->for_barrier && timed_has_barrier(timed)) {
 		if (output != NULL) {
 			wlr_output_schedule_frame(output->wlr_output);
 		}
@@ -135,7 +140,6 @@ static void timed_advance(struct timed *timed) {
 }
 
 static void timed_lower(struct timed *timed) {
-	timed->barrier = false;
 	wl_list_remove(&timed->raised_link);
 	wl_list_init(&timed->raised_link);
 }
@@ -143,7 +147,6 @@ static void timed_lower(struct timed *timed) {
 static void timed_raise(struct timed *timed) {
 	wl_list_remove(&timed->raised_link);
 	wl_list_insert(&timed->timing->raised, &timed->raised_link);
-	timed->barrier = true;
 	timed->raised_ns = refresh_clock_ns();
 }
 
@@ -297,7 +300,7 @@ static void timed_handle_client_commit(struct wl_listener *listener, void *data)
 	int64_t children_ns = take_children_target(surface);
 	target_ns = children_ns > target_ns ? children_ns : target_ns;
 	bool behind = !wl_list_empty(&surface->cached);
-	bool wait = (for_barrier && (behind || timed->barrier)) ||
+	bool wait = (for_barrier && (behind || timed_has_barrier(timed))) ||
 		(target_ns > 0 &&
 			(behind || !target_is_due(timed, target_ns, refresh_clock_ns())));
 	bool has_role = surface->role != NULL &&
@@ -368,14 +371,18 @@ static void list_take(struct wl_list *todo, struct wl_list *list) {
 	wl_list_init(list);
 }
 
-static void timing_advance(struct timing *timing) {
+/* Those of an output; NULL: all. */
+static void timing_advance(struct timing *timing, const struct output *output) {
 	struct wl_list todo;
 	list_take(&todo, &timing->held);
 	while (!wl_list_empty(&todo)) {
 		struct timed *timed = wl_container_of(todo.next, timed, held_link);
 		wl_list_remove(&timed->held_link);
 		wl_list_insert(&timing->held, &timed->held_link);
-		if (timed->barrier && barrier_end(timed) <= refresh_clock_ns()) {
+		if (output != NULL && timed_output(timed) != output) {
+			continue;
+		}
+		if (timed_has_barrier(timed) && barrier_end(timed) <= refresh_clock_ns()) {
 			timed_lower(timed);
 		}
 		timed_advance(timed);
@@ -387,22 +394,13 @@ static int timing_handle_timer(int fd, uint32_t mask, void *data) {
 	uint64_t n_rings;
 	if (read(fd, &n_rings, sizeof(n_rings)) == sizeof(n_rings)) {
 		timing->timer_ns = 0;
-		timing_advance(timing);
+		timing_advance(timing, NULL);
 	}
 	return 0;
 }
 
 void timing_handle_draw(struct timing *timing, struct output *output) {
-	struct wl_list todo;
-	list_take(&todo, &timing->held);
-	while (!wl_list_empty(&todo)) {
-		struct timed *timed = wl_container_of(todo.next, timed, held_link);
-		wl_list_remove(&timed->held_link);
-		wl_list_insert(&timing->held, &timed->held_link);
-		if (timed_output(timed) == output) {
-			timed_advance(timed);
-		}
-	}
+	timing_advance(timing, output);
 }
 
 void timing_handle_drawn(struct timing *timing, struct output *output) {

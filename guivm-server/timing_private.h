@@ -29,7 +29,9 @@ struct timed_state {
 struct timed {
 	struct timing *timing;
 	struct wlr_surface *surface;
-	struct wl_list link, raised_link, held_link;
+	struct wl_list link;
+	struct wl_list raised_link; // in timing.raised while its barrier is up, else empty
+	struct wl_list held_link;
 	struct wl_resource *fifo, *timer; // NULL: none
 
 	/* Of the commit that the client is making. */
@@ -38,8 +40,7 @@ struct timed {
 	struct timed_state pending, current;
 	struct wlr_surface_synced synced;
 
-	bool barrier; // is up
-	int64_t raised_ns; // since when
+	int64_t raised_ns; // since when the barrier is up
 	int64_t parent_target_ns; // of commits that the parent's will take along; 0: none
 	struct wl_list waiting; // struct waiting.link, in the order of commits
 	/* When all is applied that waits: has content; was unmapped in between. */

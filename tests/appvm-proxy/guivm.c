@@ -164,6 +164,16 @@ const uint8_t *bench_expect_request(struct bench *bench, size_t *from, uint32_t 
 	}
 }
 
+uint32_t bench_expect_attach(struct bench *bench, size_t *from, uint32_t surface) {
+	const uint16_t attach = 1, commit = 6;
+	uint32_t id;
+	memcpy(&id, bench_expect_request(bench, from, 1, surface, attach) + WIRE_HEADER_BYTES,
+			sizeof(id));
+	bench_expect_request(bench, from, 1, surface, commit);
+	++*from;
+	return id;
+}
+
 size_t bench_count(const struct bench *bench, enum link_type type) {
 	size_t count = 0;
 	for (size_t i = 0; i < bench->n_frames; i++) {

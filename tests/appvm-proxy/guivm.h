@@ -66,6 +66,11 @@ struct link_frame bench_expect_frame(struct bench *bench, size_t *from, enum lin
 /* The same for a Wayland request in the frames of a client. Its bytes stay valid. */
 const uint8_t *bench_expect_request(struct bench *bench, size_t *from, uint32_t client,
 		uint32_t object, uint16_t opcode);
+/*
+ * The next attach and commit of client 1's surface: the link buffer that was attached. *from
+ * becomes the number after them.
+ */
+uint32_t bench_expect_attach(struct bench *bench, size_t *from, uint32_t surface);
 /* How many frames of this type were recorded. */
 size_t bench_count(const struct bench *bench, enum link_type type);
 

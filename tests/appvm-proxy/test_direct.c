@@ -79,13 +79,7 @@ static void finish(void) {
 static uint32_t commit(uint32_t buffer) {
 	app_request(&app, wire_surface_interface, APP_SURFACE, SURFACE_ATTACH, buffer, 0, 0);
 	app_request_bare(&app, APP_SURFACE, SURFACE_COMMIT);
-	const uint8_t *request =
-			bench_expect_request(&bench, &seen, 1, APP_SURFACE, SURFACE_ATTACH);
-	uint32_t id;
-	memcpy(&id, request + WIRE_HEADER_BYTES, sizeof(id));
-	bench_expect_request(&bench, &seen, 1, APP_SURFACE, SURFACE_COMMIT);
-	seen++;
-	return id;
+	return bench_expect_attach(&bench, &seen, APP_SURFACE);
 }
 
 /* As above; the application has its buffer back at once. */

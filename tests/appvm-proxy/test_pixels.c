@@ -76,17 +76,6 @@ static void fill(uint32_t value) {
 	}
 }
 
-/* The link buffer that the next attach names. */
-static uint32_t expect_attach(void) {
-	const uint8_t *request =
-			bench_expect_request(&bench, &seen, 1, APP_SURFACE, SURFACE_ATTACH);
-	uint32_t id;
-	memcpy(&id, request + WIRE_HEADER_BYTES, sizeof(id));
-	bench_expect_request(&bench, &seen, 1, APP_SURFACE, SURFACE_COMMIT);
-	seen++;
-	return id;
-}
-
 static void send_release(uint32_t id) {
 	uint8_t message[8];
 	uint32_t words[2] = {id, WIRE_HEADER_BYTES << 16};
@@ -147,7 +136,7 @@ TEST(a_commit_copies_the_buffer_and_releases_it)
 	fill(0x123456);
 	pixels[WIDTH * 3 + 7] = 0xabcdef;
 	attach_and_commit();
-	uint32_t id = expect_attach();
+	uint32_t id = bench_expect_attach(&bench, &seen, APP_SURFACE);
 	app_expect_event(&app, &bench, BUFFER, 0);
 	struct link_buffer buffer = find_buffer(id);
 	EXPECT_INT(buffer.width, WIDTH);
@@ -165,11 +154,11 @@ TEST(only_what_is_stale_is_copied_into_a_slot_used_again)
 	setup(ARENA);
 	fill(1);
 	attach_and_commit();
-	uint32_t first = expect_attach();
+	uint32_t first = bench_expect_attach(&bench, &seen, APP_SURFACE);
 	fill(2);
 	damage(10, 10, 5, 5);
 	attach_and_commit();
-	uint32_t second = expect_attach();
+	uint32_t second = bench_expect_attach(&bench, &seen, APP_SURFACE);
 	EXPECT(first != second);
 	struct mapped_arena arena = map_arena();
 	EXPECT_INT(arena_pixel(&arena, second, 0, 0), 2); // a new slot is all stale
@@ -177,7 +166,7 @@ TEST(only_what_is_stale_is_copied_into_a_slot_used_again)
 	fill(3);
 	damage(20, 20, 5, 5);
 	attach_and_commit();
-	EXPECT_INT(expect_attach(), first);
+	EXPECT_INT(bench_expect_attach(&bench, &seen, APP_SURFACE), first);
 	EXPECT_INT(arena_pixel(&arena, first, 0, 0), 1);
 	EXPECT_INT(arena_pixel(&arena, first, 12, 12), 3); // damaged by the frame it missed
 	EXPECT_INT(arena_pixel(&arena, first, 24, 24), 3);
@@ -193,7 +182,7 @@ TEST(a_commit_that_finds_no_slot_waits_for_a_release)
 	for (int i = 0; i < LIMIT_SLOTS_PER_SURFACE; i++) {
 		damage(0, 0, 1, 1);
 		attach_and_commit();
-		ids[i] = expect_attach();
+		ids[i] = bench_expect_attach(&bench, &seen, APP_SURFACE);
 	}
 	attach_and_commit();
 	app_request(&app, wire_display_interface, APP_DISPLAY, 0, BUFFER + 1);
@@ -203,7 +192,7 @@ TEST(a_commit_that_finds_no_slot_waits_for_a_release)
 	EXPECT_INT(bench_count(&bench, LINK_BUFFER_NEW), LIMIT_SLOTS_PER_SURFACE);
 	size_t frames = bench.n_frames;
 	send_release(ids[2]);
-	EXPECT_INT(expect_attach(), ids[2]);
+	EXPECT_INT(bench_expect_attach(&bench, &seen, APP_SURFACE), ids[2]);
 	bench_expect_request(&bench, &frames, 1, APP_DISPLAY, 0);
 	finish();
 }
@@ -240,7 +229,8 @@ TEST(a_slot_is_not_written_before_its_release)
 			send_release(held[which].id);
 			held[which] = held[--n_held];
 		}
-		held[n_held++] = (struct held){expect_attach(), frame};
+		uint32_t attached = bench_expect_attach(&bench, &seen, APP_SURFACE);
+		held[n_held++] = (struct held){attached, frame};
 		app_expect_event(&app, &bench, BUFFER, 0);
 		if (arena.bytes == NULL) {
 			arena = map_arena();
@@ -271,14 +261,14 @@ TEST(another_size_gets_new_slots_and_the_old_places_wait_for_delete_id)
 {
 	setup(ARENA);
 	attach_and_commit();
-	uint32_t first = expect_attach();
+	uint32_t first = bench_expect_attach(&bench, &seen, APP_SURFACE);
 	app_request(&app, wire_shm_pool_interface, POOL, POOL_CREATE_BUFFER, BUFFER + 1, 0,
 			WIDTH / 2, HEIGHT, STRIDE, XRGB8888);
 	app_request(&app, wire_surface_interface, APP_SURFACE, SURFACE_ATTACH, BUFFER + 1, 0, 0);
 	app_request_bare(&app, APP_SURFACE, SURFACE_COMMIT);
 	size_t from = 0;
 	EXPECT_INT(bench_expect_frame(&bench, &from, LINK_BUFFER_REMOVE).header.arg, first);
-	uint32_t second = expect_attach();
+	uint32_t second = bench_expect_attach(&bench, &seen, APP_SURFACE);
 	EXPECT(find_buffer(second).offset != find_buffer(first).offset);
 	// Its id and its place are free from here on: the first to be used again.
 	send_delete_id(first);
@@ -286,7 +276,7 @@ TEST(another_size_gets_new_slots_and_the_old_places_wait_for_delete_id)
 	wl_event_loop_dispatch(bench.loop, 0);
 	attach_and_commit();
 	seen = bench.n_frames;
-	EXPECT_INT(expect_attach(), first);
+	EXPECT_INT(bench_expect_attach(&bench, &seen, APP_SURFACE), first);
 	EXPECT_INT(bench_count(&bench, LINK_BUFFER_NEW), 3);
 	finish();
 }
@@ -323,7 +313,7 @@ TEST(a_synchronized_subsurface_never_waits_for_its_own_next_request)
 		app_request(&app, wire_surface_interface, APP_SURFACE, SURFACE_ATTACH,
 				i % 2 == 0 ? BUFFER : SMALL, 0, 0);
 		app_request_bare(&app, APP_SURFACE, SURFACE_COMMIT);
-		expect_attach();
+		bench_expect_attach(&bench, &seen, APP_SURFACE);
 	}
 	EXPECT_INT(bench_count(&bench, LINK_BUFFER_NEW), 50);
 	finish();
@@ -336,7 +326,7 @@ TEST(a_synchronized_subsurface_waits_for_a_release_once_its_parent_committed)
 	uint32_t id = 0;
 	for (int i = 0; i < LIMIT_SLOTS_PER_SURFACE; i++) {
 		attach_and_commit();
-		id = expect_attach();
+		id = bench_expect_attach(&bench, &seen, APP_SURFACE);
 		app_request_bare(&app, PARENT, SURFACE_COMMIT);
 	}
 	attach_and_commit();
@@ -346,7 +336,7 @@ TEST(a_synchronized_subsurface_waits_for_a_release_once_its_parent_committed)
 	}
 	EXPECT_INT(bench_count(&bench, LINK_BUFFER_NEW), LIMIT_SLOTS_PER_SURFACE);
 	send_release(id);
-	EXPECT_INT(expect_attach(), id);
+	EXPECT_INT(bench_expect_attach(&bench, &seen, APP_SURFACE), id);
 	finish();
 }
 
@@ -365,7 +355,7 @@ TEST(a_subsurface_that_was_synchronized_from_above_does_not_wait_either) {
 		app_request(&app, wire_surface_interface, APP_SURFACE, SURFACE_ATTACH,
 				i % 2 == 0 ? BUFFER : SMALL, 0, 0);
 		app_request_bare(&app, APP_SURFACE, SURFACE_COMMIT);
-		expect_attach();
+		bench_expect_attach(&bench, &seen, APP_SURFACE);
 	}
 	finish();
 }
@@ -374,7 +364,7 @@ TEST(slots_are_removed_with_their_surface)
 {
 	setup(ARENA);
 	attach_and_commit();
-	uint32_t id = expect_attach();
+	uint32_t id = bench_expect_attach(&bench, &seen, APP_SURFACE);
 	app_request_bare(&app, APP_SURFACE, SURFACE_DESTROY);
 	EXPECT_INT(bench_expect_frame(&bench, &seen, LINK_BUFFER_REMOVE).header.arg, id);
 	send_release(id);
@@ -390,7 +380,7 @@ TEST(pools_and_buffers_are_answered_for_here)
 	app_request_bare(&app, POOL, POOL_DESTROY);
 	fill(9);
 	attach_and_commit(); // buffers outlive their pool
-	uint32_t id = expect_attach();
+	uint32_t id = bench_expect_attach(&bench, &seen, APP_SURFACE);
 	app_request_bare(&app, BUFFER, BUFFER_DESTROY);
 	app_expect_event(&app, &bench, APP_DISPLAY, 1);
 	struct mapped_arena arena = map_arena();
@@ -407,7 +397,7 @@ TEST(a_buffer_destroyed_between_attach_and_commit_is_none)
 	app_request(&app, wire_surface_interface, APP_SURFACE, SURFACE_ATTACH, BUFFER, 0, 0);
 	app_request_bare(&app, BUFFER, BUFFER_DESTROY);
 	app_request_bare(&app, APP_SURFACE, SURFACE_COMMIT);
-	EXPECT_INT(expect_attach(), 0);
+	EXPECT_INT(bench_expect_attach(&bench, &seen, APP_SURFACE), 0);
 	EXPECT(!app_has_event(&app, BUFFER, 0));
 	finish();
 }
@@ -430,9 +420,9 @@ TEST(a_pool_truncated_after_it_was_mapped_ends_the_application_alone)
 {
 	setup(ARENA);
 	attach_and_commit();
-	expect_attach();
+	bench_expect_attach(&bench, &seen, APP_SURFACE);
 	attach_and_commit();
-	expect_attach();
+	bench_expect_attach(&bench, &seen, APP_SURFACE);
 	EXPECT(ftruncate(pool_fd, 0) == 0);
 	damage(0, 0, WIDTH, HEIGHT);
 	attach_and_commit();
@@ -467,7 +457,7 @@ TEST(deleting_a_slot_in_use_ends_the_link)
 {
 	setup(ARENA);
 	attach_and_commit();
-	send_delete_id(expect_attach());
+	send_delete_id(bench_expect_attach(&bench, &seen, APP_SURFACE));
 	while (!bench.closed) {
 		bench_turn(&bench);
 	}
@@ -490,7 +480,7 @@ TEST(without_shared_memory_the_stale_rows_travel)
 	struct link_pixels rect = link_frame_pixels(&frame, &bytes);
 	EXPECT_INT(rect.width * rect.height, WIDTH * HEIGHT);
 	EXPECT(memcmp(bytes, pixels, SIZE) == 0);
-	uint32_t first = expect_attach();
+	uint32_t first = bench_expect_attach(&bench, &seen, APP_SURFACE);
 	app_expect_event(&app, &bench, BUFFER, 0);
 	send_release(first);
 	wl_event_loop_dispatch(bench.loop, 0);
@@ -504,7 +494,7 @@ TEST(without_shared_memory_the_stale_rows_travel)
 	EXPECT_INT(rect.width, 2);
 	EXPECT_INT(rect.height, 1);
 	EXPECT(memcmp(bytes, &pixels[WIDTH * 7 + 5], 8) == 0);
-	EXPECT_INT(expect_attach(), first);
+	EXPECT_INT(bench_expect_attach(&bench, &seen, APP_SURFACE), first);
 	finish();
 }
 
@@ -526,7 +516,7 @@ TEST(a_large_buffer_travels_in_pieces_before_its_commit)
 			SIDE, SIDE, SIDE * 4, XRGB8888);
 	app_request(&app, wire_surface_interface, APP_SURFACE, SURFACE_ATTACH, BUFFER + 2, 0, 0);
 	app_request_bare(&app, APP_SURFACE, SURFACE_COMMIT);
-	expect_attach();
+	bench_expect_attach(&bench, &seen, APP_SURFACE);
 	for (size_t from = 0; from < bench.n_frames;) {
 		const struct recorded_frame *recorded = &bench.frames[from++];
 		if (recorded->header.type != LINK_PIXELS) {

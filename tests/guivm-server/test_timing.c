@@ -60,6 +60,23 @@ static void fixture_init(struct fixture *f) {
 	wl_signal_add(&f->desk.output->events.commit, &f->output_commit);
 }
 
+/* A synchronised subsurface of the window. */
+struct child {
+	struct wl_surface *surface;
+	struct wl_subsurface *subsurface;
+};
+
+static void child_init(struct child *child, struct fixture *f) {
+	child->surface = wl_compositor_create_surface(f->app.compositor);
+	child->subsurface = wl_subcompositor_get_subsurface(
+			f->app.subcompositor, child->surface, f->window.surface);
+}
+
+static void child_finish(struct child *child) {
+	wl_subsurface_destroy(child->subsurface);
+	wl_surface_destroy(child->surface);
+}
+
 /* Before what is watched goes. */
 static void stop_log(struct fixture *f) {
 	wl_list_remove(&f->commit.link);
@@ -267,15 +284,14 @@ TEST(a_commit_waits_for_its_time_without_an_output) {
 
 TEST(the_time_of_a_synchronised_subsurface_is_its_parents) {
 	struct fixture f;
+	struct child child;
 	fixture_init(&f);
-	struct wl_surface *child = wl_compositor_create_surface(f.app.compositor);
-	struct wl_subsurface *subsurface = wl_subcompositor_get_subsurface(
-			f.app.subcompositor, child, f.window.surface);
+	child_init(&child, &f);
 	wp_commit_timer_v1_destroy(f.timer);
-	f.timer = wp_commit_timing_manager_v1_get_timer(f.app.timing_manager, child);
+	f.timer = wp_commit_timing_manager_v1_get_timer(f.app.timing_manager, child.surface);
 	int64_t target_ns = at(&f, SOON_NS);
-	draw(&f, child, 10);
-	draw(&f, child, 11);
+	draw(&f, child.surface, 10);
+	draw(&f, child.surface, 11);
 	draw(&f, f.window.surface, SIDE + 1);
 	await(&f, SIDE + 1);
 	EXPECT(f.applied_ns >= target_ns);
@@ -283,30 +299,27 @@ TEST(the_time_of_a_synchronised_subsurface_is_its_parents) {
 	draw(&f, f.window.surface, SIDE + 2);
 	app_roundtrip(&f.app);
 	EXPECT_INT(f.surface->current.width, SIDE + 2);
-	wl_subsurface_destroy(subsurface);
-	wl_surface_destroy(child);
+	child_finish(&child);
 	fixture_finish(&f);
 }
 
 TEST(a_synchronised_subsurface_waits_for_no_barrier) {
 	struct fixture f;
+	struct child child;
 	fixture_init(&f);
-	struct wl_surface *child = wl_compositor_create_surface(f.app.compositor);
-	struct wl_subsurface *subsurface = wl_subcompositor_get_subsurface(
-			f.app.subcompositor, child, f.window.surface);
+	child_init(&child, &f);
 	wp_fifo_v1_destroy(f.fifo);
-	f.fifo = wp_fifo_manager_v1_get_fifo(f.app.fifo_manager, child);
+	f.fifo = wp_fifo_manager_v1_get_fifo(f.app.fifo_manager, child.surface);
 	for (int width = 10; width < 15; width++) {
 		wp_fifo_v1_set_barrier(f.fifo);
 		wp_fifo_v1_wait_barrier(f.fifo);
-		draw(&f, child, width);
+		draw(&f, child.surface, width);
 	}
 	draw(&f, f.window.surface, SIDE + 1);
 	app_roundtrip(&f.app);
 	EXPECT_INT(f.surface->current.width, SIDE + 1);
 	EXPECT(wl_list_empty(&f.surface->cached));
-	wl_subsurface_destroy(subsurface);
-	wl_surface_destroy(child);
+	child_finish(&child);
 	fixture_finish(&f);
 }
 

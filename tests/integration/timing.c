@@ -6,7 +6,6 @@
  * Says "shown N US" as each is, US being how long after its time, and "lost N" for one that is not.
  */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,8 @@
 #include "commit-timing-v1-client-protocol.h"
 #include "fifo-v1-client-protocol.h"
 #include "presentation-time-client-protocol.h"
+#include "tests/harness/ignore.h"
+#include "tests/harness/say.h"
 #include "xdg-shell-client-protocol.h"
 
 #define SECOND_NS INT64_C(1000000000)
@@ -55,23 +56,6 @@ static struct frame {
 } frames[MAX_FRAMES + 1];
 static int n_frames, n_left;
 static int64_t step_ns;
-
-static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void say(const char *format, ...) {
-	va_list args;
-	va_start(args, format);
-	vprintf(format, args);
-	va_end(args);
-	putchar('\n');
-	fflush(stdout);
-}
-
-/* For any event: libffi does not mind what the callee does not look at. */
-#pragma GCC diagnostic ignored "-Wpedantic"
-static void ignore(void) {
-}
-#define IGNORE ((void *)ignore)
 
 static void frame_handle_end(struct wp_presentation_feedback *feedback) {
 	wp_presentation_feedback_destroy(feedback);
