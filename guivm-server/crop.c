@@ -36,19 +36,30 @@ static bool sizes_are_near(double width, double height, double width2, double he
 	return fabs(width - width2) < 1 && fabs(height - height2) < 1;
 }
 
+static bool is_whole_buffer(
+		const struct wlr_surface_state *state, const struct wlr_fbox *source) {
+	return source->x == 0 && source->y == 0 && source->width == state->buffer_width &&
+		source->height == state->buffer_height;
+}
+
 /*
- * The client shows all of its buffer, but its window cuts it off. Where it has the output's own
- * pixels, as most clients do at fractional scales, there is nothing to smooth.
+ * The client shows all of its buffer, but its window may cut it off. Where what is left has the
+ * output's own pixels, as with most clients at fractional scales, there is nothing to smooth.
  */
 static bool clip_is_exact(
 		const struct wlr_surface_state *state, const struct wlr_scene_buffer *buffer) {
 	const struct wlr_fbox *source = &buffer->src_box;
+	if (is_whole_buffer(state, source)) {
+		return true;
+	}
+	if (!is_whole(source->x) || !is_whole(source->y) || !is_whole(source->width) ||
+			!is_whole(source->height)) {
+		return false;
+	}
 	double scale = buffer->primary_output != NULL ? buffer->primary_output->output->scale : 1;
 	double width = buffer->dst_width * scale, height = buffer->dst_height * scale;
 	return sizes_are_near(source->width, source->height, width, height) ||
-		sizes_are_near(source->height, source->width, width, height) ||
-		sizes_are_near(source->width, source->height, state->buffer_width,
-				state->buffer_height);
+		sizes_are_near(source->height, source->width, width, height);
 }
 
 static void crop_redraw(struct wlr_scene_buffer *buffer, int x, int y, void *data) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <wlr/interfaces/wlr_output.h>
 #include <wlr/types/wlr_output.h>
 
@@ -180,15 +181,20 @@ static const struct wl_registry_listener registry_listener = {
 	.global_remove = registry_global_remove,
 };
 
-/* Shows a part of the buffer, and then what is damaged of it alone. */
-static void damage_cropped(struct fixture *f, const double source[4], int width, int height) {
+static struct wp_viewport *viewport_create(struct fixture *f, struct wl_surface *surface) {
 	struct wp_viewporter *viewporter = NULL;
 	struct wl_registry *registry = wl_display_get_registry(f->app.display);
 	wl_registry_add_listener(registry, &registry_listener, &viewporter);
 	app_roundtrip(&f->app);
 	wl_registry_destroy(registry);
-	struct wp_viewport *viewport = wp_viewporter_get_viewport(viewporter, f->window.surface);
+	struct wp_viewport *viewport = wp_viewporter_get_viewport(viewporter, surface);
 	wp_viewporter_destroy(viewporter);
+	return viewport;
+}
+
+/* Shows a part of the buffer, and then what is damaged of it alone. */
+static void damage_cropped(struct fixture *f, const double source[4], int width, int height) {
+	struct wp_viewport *viewport = viewport_create(f, f->window.surface);
 	wp_viewport_set_source(viewport, wl_fixed_from_double(source[0]),
 			wl_fixed_from_double(source[1]), wl_fixed_from_double(source[2]),
 			wl_fixed_from_double(source[3]));
@@ -222,5 +228,62 @@ TEST(a_part_of_whole_pixels_is_repainted_where_it_is_damaged) {
 	const struct wlr_box *box = &app_window_server(&f.window)->box;
 	EXPECT_INT(f.frames, 1);
 	expect_damage(&f, box->x + 40, box->y + 40, 10, 20);
+	fixture_finish(&f);
+}
+
+/* A subsurface that is scaled and begins above its window, all of it damaged after it was drawn. */
+static void damage_clipped(struct fixture *f, int buffer_size, int size, int y) {
+	// By itself the window would grow with what it shows.
+	xdg_surface_set_window_geometry(f->window.xdg_surface, 0, 0, WIDTH, HEIGHT);
+	struct wl_surface *surface = wl_compositor_create_surface(f->app.compositor);
+	struct wl_subsurface *subsurface = wl_subcompositor_get_subsurface(
+			f->app.subcompositor, surface, f->window.surface);
+	wl_subsurface_set_position(subsurface, 10, y);
+	wl_subsurface_set_desync(subsurface);
+	struct wp_viewport *viewport = viewport_create(f, surface);
+	wp_viewport_set_destination(viewport, size, size);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct wl_buffer *buffer = app_buffer(
+				&f->app, buffer_size, buffer_size, 0xff00ff00 + i);
+		wl_surface_attach(surface, buffer, 0, 0);
+		wl_surface_damage_buffer(surface, 0, 0, buffer_size, buffer_size);
+		wl_surface_commit(surface);
+		wl_buffer_destroy(buffer);
+		if (i == 0) {
+			settle(f);
+		}
+	}
+	commit(f, &f->window);
+	wp_viewport_destroy(viewport);
+	wl_subsurface_destroy(subsurface);
+	wl_surface_destroy(surface);
+}
+
+TEST(a_pixel_that_is_stretched_over_the_window_s_edge_is_repainted) {
+	struct fixture f;
+	fixture_init(&f);
+	damage_clipped(&f, 1, 80, -5);
+	const struct wlr_box *box = &app_window_server(&f.window)->box;
+	EXPECT_INT(f.frames, 1);
+	expect_damage(&f, box->x + 10, box->y, 80, 75);
+	fixture_finish(&f);
+}
+
+/* The window cuts off three quarters of a row of pixels, and so what is left lies between two. */
+TEST(what_is_cut_off_between_pixels_is_repainted_whole) {
+	struct fixture f;
+	fixture_init(&f);
+	struct wlr_output_state state;
+	wlr_output_state_init(&state);
+	wlr_output_state_set_scale(&state, 1.25f);
+	EXPECT(wlr_output_commit_state(f.desk.output, &state));
+	wlr_output_state_finish(&state);
+	settle(&f);
+	damage_clipped(&f, 100, 80, -1);
+	const struct wlr_box *box = &app_window_server(&f.window)->box;
+	EXPECT_INT(f.frames, 1);
+	int x = (int)round((box->x + 10) * 1.25), y = (int)round(box->y * 1.25);
+	pixman_box32_t shown = {x, y, x + 100, y + 99};
+	EXPECT_INT(pixman_region32_contains_rectangle(&f.damage, &shown), PIXMAN_REGION_IN);
 	fixture_finish(&f);
 }
