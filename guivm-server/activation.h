@@ -9,7 +9,7 @@ struct wlr_surface;
 /*
  * xdg-activation: a window gets the focus on request only when a window of its own VM has it, or
  * the user started an application there; otherwise it is marked as asking for attention. A token
- * never crosses from one VM to another.
+ * of one VM does nothing in another.
  */
 struct activation *activation_create(struct server *server);
 void activation_destroy(struct activation *activation);

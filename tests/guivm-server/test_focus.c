@@ -308,24 +308,47 @@ static void close_random(void) {
 	}
 }
 
-TEST(activation_across_vms_only_asks_for_attention) {
+/* What app, which has the focus, was given on its last input. */
+static struct xdg_activation_token_v1 *ask_token(struct app *app, struct app_window *window) {
+	struct xdg_activation_token_v1 *object =
+			xdg_activation_v1_get_activation_token(app->activation);
+	xdg_activation_token_v1_add_listener(object, &token_listener, NULL);
+	xdg_activation_token_v1_set_serial(object, app->serial, app->seat);
+	xdg_activation_token_v1_set_surface(object, window->surface);
+	xdg_activation_token_v1_commit(object);
+	app_roundtrip(app);
+	return object;
+}
+
+TEST(activation_without_the_focus_only_asks_for_attention) {
+	struct pair pair;
+	pair_init(&pair);
+	desk_click(&pair.desk, 500, 200);
+	app_roundtrip(&pair.untrusted);
+	struct xdg_activation_token_v1 *object = ask_token(&pair.untrusted, &pair.second);
+	desk_click(&pair.desk, 100, 200);
+	EXPECT(!app_window_view(&pair.second)->attention);
+	xdg_activation_v1_activate(pair.untrusted.activation, token, pair.second.surface);
+	app_roundtrip(&pair.untrusted);
+	EXPECT(focused(&pair) == app_window_view(&pair.first));
+	EXPECT(app_window_view(&pair.second)->attention);
+	xdg_activation_token_v1_destroy(object);
+	pair_finish(&pair);
+	close_random();
+}
+
+TEST(an_activation_token_of_another_vm_does_nothing) {
 	struct pair pair;
 	pair_init(&pair);
 	desk_click(&pair.desk, 100, 200);
 	app_roundtrip(&pair.work);
 	view_set_attention(app_window_view(&pair.second), false);
 	/* "work" has the focus, makes a token and passes it to its accomplice. */
-	struct xdg_activation_token_v1 *object =
-			xdg_activation_v1_get_activation_token(pair.work.activation);
-	xdg_activation_token_v1_add_listener(object, &token_listener, NULL);
-	xdg_activation_token_v1_set_serial(object, pair.work.serial, pair.work.seat);
-	xdg_activation_token_v1_set_surface(object, pair.first.surface);
-	xdg_activation_token_v1_commit(object);
-	app_roundtrip(&pair.work);
+	struct xdg_activation_token_v1 *object = ask_token(&pair.work, &pair.first);
 	xdg_activation_v1_activate(pair.untrusted.activation, token, pair.second.surface);
 	app_roundtrip(&pair.untrusted);
 	EXPECT(focused(&pair) == app_window_view(&pair.first));
-	EXPECT(app_window_view(&pair.second)->attention);
+	EXPECT(!app_window_view(&pair.second)->attention);
 	xdg_activation_token_v1_destroy(object);
 	pair_finish(&pair);
 	close_random();

@@ -399,6 +399,31 @@ TEST(activation_tokens_are_kept_up_to_the_limit) {
 	close_random();
 }
 
+TEST(a_vm_that_asks_for_many_activation_tokens_throws_out_none_of_another) {
+	struct desk desk;
+	struct app work, untrusted;
+	struct app_window first, second;
+	char kept[64] = "", other[64] = "";
+	desk_init(&desk);
+	app_connect(&work, &desk, "work");
+	app_connect(&untrusted, &desk, "untrusted");
+	app_window_create(&first, &work);
+	app_window_show(&first, 300, 200, WHITE);
+	app_window_create(&second, &work);
+	app_window_show(&second, 300, 200, WHITE);
+	ask_token(&work, kept);
+	for (int i = 0; i < 1100; i++) {
+		ask_token(&untrusted, other);
+	}
+	xdg_activation_v1_activate(work.activation, kept, first.surface);
+	app_roundtrip(&work);
+	EXPECT(focus_view(&desk.server) == app_window_view(&first));
+	app_disconnect(&work);
+	app_disconnect(&untrusted);
+	desk_finish(&desk);
+	close_random();
+}
+
 /* A buffer of 16 bits per pixel, whose rows are no whole words: what the renderer cannot read. */
 static struct wl_buffer *odd_buffer(struct app *app, int width, int height) {
 	int32_t stride = 2 * width;
