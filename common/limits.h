@@ -76,6 +76,7 @@
 #define LIMIT_OPAQUE_RECTS 64 /* [cut] of one surface: then nothing of it is */
 #define LIMIT_REGION_RECTS 4096 /* [app] of one wl_region */
 #define LIMIT_WAITING_COMMIT_BYTES (4 * 1024 * 1024) /* [app] one client's, that wait */
+#define LIMIT_UNACKED_CONFIGURES 16384 /* [app] one client's; one that reads none ends as soon */
 #define LIMIT_ACTIVATION_TOKENS 128 /* [cut] of one VM: its oldest goes */
 #define LIMIT_CARRIED_BYTES (1024 * 1024) /* [refuse] text that the user takes to another VM */
 #define LIMIT_CARRIED_PASTES 8 /* [cut] readers of it at once: the oldest gets no more */

@@ -48,6 +48,7 @@
 #include "guivm-server/tablet.h"
 #include "guivm-server/timing.h"
 #include "guivm-server/toplevels.h"
+#include "guivm-server/unacked.h"
 #include "guivm-server/view.h"
 #include "guivm-server/vm.h"
 #include "guivm-server/warp.h"
@@ -285,10 +286,11 @@ bool server_init(struct server *server, const struct server_options *options) {
 	}
 	server->releases = releases_create(server);
 	server->piles = piles_create(server);
+	server->unacked = unacked_create(server);
 	server->timing = timing_create(server);
 	server->crops = crops_create(server);
-	if (server->releases == NULL || server->piles == NULL || server->timing == NULL ||
-			server->crops == NULL) {
+	if (server->releases == NULL || server->piles == NULL || server->unacked == NULL ||
+			server->timing == NULL || server->crops == NULL) {
 		log_error("out of memory");
 		goto error;
 	}
@@ -323,6 +325,7 @@ static void server_finish_modules(struct server *server) {
 	crops_destroy(server->crops);
 	timing_destroy(server->timing);
 	releases_destroy(server->releases);
+	unacked_destroy(server->unacked);
 	piles_destroy(server->piles);
 	layers_destroy(server);
 	bell_destroy(server->bell);

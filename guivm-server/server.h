@@ -29,6 +29,7 @@ struct shortcuts;
 struct tablets;
 struct timing;
 struct toplevels;
+struct unacked;
 struct view;
 struct vms;
 struct vmset;
@@ -97,6 +98,7 @@ struct server {
 	struct control *control;
 	struct releases *releases;
 	struct piles *piles;
+	struct unacked *unacked;
 	struct timing *timing;
 	struct crops *crops;
 	struct output_manager *output_manager; // NULL: without, outputs keep their modes

@@ -236,7 +236,10 @@ void app_paint(struct app *app, struct wl_surface *surface, int width, int heigh
 }
 
 static void xdg_surface_configure(void *data, struct xdg_surface *xdg_surface, uint32_t serial) {
-	xdg_surface_ack_configure(xdg_surface, serial);
+	const struct app_window *window = data;
+	if (!window->deaf) {
+		xdg_surface_ack_configure(xdg_surface, serial);
+	}
 }
 
 static const struct xdg_surface_listener xdg_surface_listener = {

@@ -95,6 +95,7 @@ struct app_window {
 	struct xdg_popup *popup; // NULL: a toplevel
 	int width, height; // configured; 0: own choice
 	bool maximized, fullscreen, activated, closed, dismissed;
+	bool deaf; // acknowledges nothing from now on
 };
 
 /* vm "": a local client. */

@@ -194,3 +194,38 @@ TEST(commits_that_waited_no_longer_count)
 	wl_surface_destroy(child);
 	fixture_finish(&f);
 }
+
+/* Without end, without acknowledging any. */
+TEST(configure_events_that_are_not_acknowledged_are_not_kept_without_end)
+{
+	struct fixture f;
+	fixture_init(&f);
+	struct app_window second;
+	app_window_create(&second, &f.work);
+	app_window_show(&second, 300, 200, WHITE);
+	f.window.deaf = second.deaf = true;
+	int error = -1, n = 0;
+	size_t before = mallinfo2().uordblks;
+	while (error < 0 && n < 2 * LIMIT_UNACKED_CONFIGURES) {
+		struct xdg_toplevel *toplevel = n % 2 == 0 ? f.window.toplevel : second.toplevel;
+		xdg_toplevel_set_maximized(toplevel);
+		error = app_error(&f.work);
+		n++;
+	}
+	EXPECT_INT(error, WL_DISPLAY_ERROR_IMPLEMENTATION);
+	EXPECT(n >= LIMIT_UNACKED_CONFIGURES);
+	EXPECT(mallinfo2().uordblks < before + 512 * LIMIT_UNACKED_CONFIGURES);
+	fixture_finish(&f);
+}
+
+TEST(configure_events_that_were_acknowledged_no_longer_count)
+{
+	struct fixture f;
+	fixture_init(&f);
+	for (int i = 0; i < LIMIT_UNACKED_CONFIGURES + 100; i++) {
+		f.window.deaf = i % 100 != 0;
+		xdg_toplevel_set_maximized(f.window.toplevel);
+		EXPECT_INT(app_error(&f.work), -1);
+	}
+	fixture_finish(&f);
+}
