@@ -19,6 +19,8 @@
 #define LIMIT_APP_NAME_BYTES 128 /* [config] and LINK_LAUNCH: [link] */
 #define LIMIT_TITLE_BYTES 256 /* [cut] window titles and app ids, after sanitising */
 #define LIMIT_LOG_TEXT_BYTES 200 /* [cut] peer text in a log line */
+#define LIMIT_LOG_LINES 100 /* [cut] that one VM causes in each program, in LIMIT_LOG_MS */
+#define LIMIT_LOG_MS 60000
 
 /* The VM set. */
 #define LIMIT_VMSET_FILE_BYTES (1024 * 1024) /* [config] */

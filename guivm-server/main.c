@@ -133,14 +133,16 @@ static void notify_ready(struct main_options *options) {
 	}
 }
 
+/* Any VM can cause these, and wlroots does not say which did. */
 static void log_wlroots(enum wlr_log_importance importance, const char *format, va_list args) {
 	static const enum log_level levels[] = {
 		[WLR_ERROR] = LOG_LEVEL_ERROR,
 		[WLR_INFO] = LOG_LEVEL_DEBUG,
 		[WLR_DEBUG] = LOG_LEVEL_DEBUG,
 	};
+	static struct log_meter meter;
 	if (importance > WLR_SILENT && importance <= WLR_DEBUG) {
-		log_vline(levels[importance], format, args);
+		log_vmetered(&meter, levels[importance], format, args);
 	}
 }
 

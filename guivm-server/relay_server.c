@@ -27,7 +27,8 @@ static void relay_handle_create_client(
 		wl_resource_post_error(resource, ISTHMUS_RELAY_V1_ERROR_BAD_FD,
 				"not a connected unix stream socket");
 	} else {
-		log_info("VM \"%s\": application refused: %s", vm->config->name,
+		log_metered(&vm->log_meter, LOG_LEVEL_INFO,
+				"VM \"%s\": application refused: %s", vm->config->name,
 				errno == EMFILE ? "its limit of clients is reached" : "no memory");
 	}
 	close(fd);

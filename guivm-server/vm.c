@@ -52,8 +52,9 @@ __attribute__((format(printf, 3, 4))) static void vm_set_state(
 	static const char *const names[] = {"stopped", "starting", "running", "failed"};
 	vm->state = state;
 	memcpy(vm->message, message, sizeof(message));
-	log_line(state == VM_FAILED ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "VM \"%s\": %s%s%s",
-			vm->config->name, names[state], message[0] != '\0' ? ": " : "", message);
+	log_metered(&vm->log_meter, state == VM_FAILED ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
+			"VM \"%s\": %s%s%s", vm->config->name, names[state],
+			message[0] != '\0' ? ": " : "", message);
 	vm_changed(vm);
 }
 

@@ -8,6 +8,7 @@
 #include <wayland-server-core.h>
 
 #include "borders/trust.h"
+#include "common/log.h"
 #include "vmset/vmset.h"
 
 struct foreign;
@@ -32,6 +33,7 @@ struct vm {
 
 	enum vm_state state;
 	char message[256]; // why, for people; may be ""
+	struct log_meter log_meter; // of what it can cause as often as it likes
 	pid_t relay_pid; // 0: none
 	uint32_t relay_restarts;
 	uint32_t n_clients; // connections of applications
