@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define FD_MAX_PER_MESSAGE 28 // libwayland sends no more in one message either
@@ -166,6 +168,11 @@ ssize_t fd_receive(int socket_fd, void *bytes, size_t size, int *fds, size_t *n_
 		take_fds(&message, fds, capacity, n_fds);
 	}
 	return received;
+}
+
+bool fd_is_dmabuf(int untrusted_fd) {
+	struct statfs fs;
+	return fstatfs(untrusted_fd, &fs) == 0 && fs.f_type == DMA_BUF_MAGIC;
 }
 
 int fd_count_open(void) {

@@ -43,6 +43,9 @@ int fd_memory(const char *name, size_t size);
 ssize_t fd_send(int socket_fd, const void *bytes, size_t size, const int *fds, size_t n_fds);
 ssize_t fd_receive(int socket_fd, void *bytes, size_t size, int *fds, size_t *n_fds);
 
+/* Whether it is a dma-buf, by the kernel's word. */
+bool fd_is_dmabuf(int untrusted_fd);
+
 /* Number of open descriptors of this process, for leak tests; -1 with errno. */
 int fd_count_open(void);
 

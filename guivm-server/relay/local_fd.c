@@ -4,16 +4,15 @@
 #include <linux/magic.h>
 #include <sys/vfs.h>
 
+#include "common/fd.h"
+
 bool local_fd_check(int untrusted_fd, enum wire_fd_kind kind) {
 	struct statfs fs;
-	if (fstatfs(untrusted_fd, &fs) < 0) {
-		return false;
-	}
 	switch (kind) {
 	case WIRE_FD_DMABUF:
-		return fs.f_type == DMA_BUF_MAGIC;
+		return fd_is_dmabuf(untrusted_fd);
 	case WIRE_FD_SYNCOBJ:
-		return fs.f_type == ANON_INODE_FS_MAGIC;
+		return fstatfs(untrusted_fd, &fs) == 0 && fs.f_type == ANON_INODE_FS_MAGIC;
 	case WIRE_FD_NONE:
 	case WIRE_FD_POOL:
 	case WIRE_FD_FILE:
