@@ -62,6 +62,7 @@
 #define LIMIT_SLOTS_PER_SURFACE 3
 #define LIMIT_ARENAS_PER_LINK 256 /* [link] */
 #define LIMIT_ARENAS_ADOPTED 128 /* of them applications' own memory; the rest is copied */
+#define LIMIT_EXPORTS 128 /* of them dma-bufs as well; the rest is uploaded to the GPU */
 #define LIMIT_BUFFERS_PER_LINK 4096 /* [app] wl_buffer and wl_shm_pool objects of one VM, dmabufs */
 /* [cut] until the other side has hung up a connection that is over */
 #define LIMIT_HANGUP_MS 5000

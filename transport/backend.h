@@ -108,6 +108,8 @@ struct pages_impl {
 			struct pages_mapping *mapping);
 	/* Where mappings are mapped once: another descriptor. Does not count. */
 	int (*mapping_fd)(struct pages *pages, const struct pages_mapping *mapping);
+	/* Of mappings that can have one: a dma-buf. Does not count. */
+	int (*mapping_dmabuf)(struct pages *pages, const struct pages_mapping *mapping);
 	void (*unmap)(struct pages *pages, struct pages_mapping *mapping);
 };
 

@@ -147,11 +147,29 @@ int pages_mapping_fd(struct pages *pages, struct pages_mapping *mapping) {
 }
 
 void pages_mapping_forget(struct pages *pages, struct pages_mapping *mapping) {
-	// The first, which cannot be mapped again, counts until it is unmapped.
-	if (mapping->quota_bytes > mapping->size) {
+	// The first, which cannot be mapped again, counts until it is unmapped, as a dma-buf does.
+	if (mapping->quota_bytes > mapping->size * (mapping->has_dmabuf ? 2 : 1)) {
 		mapping->quota_bytes -= mapping->size;
 		pages->bytes_used -= mapping->size;
 	}
+}
+
+int pages_mapping_dmabuf(struct pages *pages, struct pages_mapping *mapping) {
+	if (!mapping->can_dmabuf || mapping->has_dmabuf) {
+		errno = mapping->can_dmabuf ? EBUSY : ENOTSUP;
+		return -1;
+	}
+	if (mapping->size > pages->max_bytes - pages->bytes_used) {
+		errno = ENOSPC;
+		return -1;
+	}
+	int fd = pages->impl->mapping_dmabuf(pages, mapping);
+	if (fd >= 0) {
+		mapping->has_dmabuf = true;
+		mapping->quota_bytes += mapping->size;
+		pages->bytes_used += mapping->size;
+	}
+	return fd;
 }
 
 void pages_unmap(struct pages *pages, struct pages_mapping *mapping) {

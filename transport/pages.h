@@ -117,6 +117,8 @@ struct pages_mapping {
 	bool writable; // may be mapped PROT_WRITE too (wl_shm does that)
 	bool once; // mmap() works one time, whoever calls it: as Xen's gntdev has it
 	bool can_shrink; // handed over and not sealed: guard every access against SIGBUS
+	bool can_dmabuf; // pages_mapping_dmabuf() may work
+	bool has_dmabuf; // internal
 	uint64_t id, quota_bytes, source; // internal
 	uint32_t n_given; // internal
 };
@@ -146,6 +148,17 @@ int pages_take_fd(struct pages *pages, const struct pages_ref *untrusted_ref);
  */
 int pages_mapping_fd(struct pages *pages, struct pages_mapping *mapping);
 void pages_mapping_forget(struct pages *pages, struct pages_mapping *mapping);
+
+/*
+ * Importer: the mapping's memory as a dma-buf besides, for a GPU that is to read it: a descriptor,
+ * the caller's, and one for each mapping. It is as large as the mapping and may be good for nothing
+ * else: it has no mmap() with Xen's gntdev. Whoever has it could also write, into memory of the
+ * peer's that the peer can write itself. Counts against the quota like another region until the
+ * region is acknowledged, which is when nobody has the dma-buf any more after pages_unmap(). -1
+ * with errno: ENOTSUP this transport, its peer or this machine's kernel never can; ENOSPC a quota
+ * or limit; ENOTCONN; what the kernel says. The mapping stays as it is.
+ */
+int pages_mapping_dmabuf(struct pages *pages, struct pages_mapping *mapping);
 
 /* Closes and acknowledges. */
 void pages_unmap(struct pages *pages, struct pages_mapping *mapping);

@@ -14,6 +14,13 @@ static bool is_sharer(const struct pages_acked *pages) {
 	return pages->base.transport->role == TRANSPORT_APPVM;
 }
 
+/* The dma-buf of a region that is or was mapped. */
+struct mapped_dmabuf {
+	struct wl_list link; // pages_acked.dmabufs
+	uint32_t token;
+	uint64_t quota_bytes; // 0: the region is still mapped
+};
+
 /* After the ring of acknowledgements was used. */
 static void after_acks(struct pages_acked *pages, bool ok, bool doorbell) {
 	struct session_transport *transport = (struct session_transport *)pages->base.transport;
@@ -198,12 +205,68 @@ static int acked_mapping_fd(struct pages *base, const struct pages_mapping *mapp
 	return pages->impl->mapping_fd(pages, place);
 }
 
+static int acked_mapping_dmabuf(struct pages *base, const struct pages_mapping *mapping) {
+	struct pages_acked *pages = (struct pages_acked *)base;
+	const uint32_t place[2] = {(uint32_t)(mapping->source >> 32), (uint32_t)mapping->source};
+	if (!base->connected) {
+		errno = ENOTCONN;
+		return -1;
+	}
+	struct mapped_dmabuf *dmabuf = calloc(1, sizeof(*dmabuf));
+	if (dmabuf == NULL) {
+		return -1;
+	}
+	dmabuf->token = (uint32_t)mapping->id;
+	int fd = pages->impl->mapping_dmabuf(pages, place, dmabuf->token);
+	if (fd < 0) {
+		int saved_errno = errno;
+		free(dmabuf);
+		errno = saved_errno;
+		return -1;
+	}
+	wl_list_insert(&pages->dmabufs, &dmabuf->link);
+	return fd;
+}
+
+static struct mapped_dmabuf *find_dmabuf(struct pages_acked *pages, uint32_t token) {
+	struct mapped_dmabuf *dmabuf;
+	wl_list_for_each(dmabuf, &pages->dmabufs, link) {
+		if (dmabuf->token == token) {
+			return dmabuf;
+		}
+	}
+	return NULL;
+}
+
+static void dmabuf_free(struct mapped_dmabuf *dmabuf) {
+	wl_list_remove(&dmabuf->link);
+	free(dmabuf);
+}
+
+void pages_acked_dmabuf_released(struct pages_acked *pages, uint32_t token) {
+	struct mapped_dmabuf *dmabuf = find_dmabuf(pages, token);
+	if (dmabuf == NULL || dmabuf->quota_bytes == 0) {
+		return;
+	}
+	pages->base.bytes_used -= dmabuf->quota_bytes;
+	dmabuf_free(dmabuf);
+	acknowledge(pages, token);
+}
+
 static void acked_unmap(struct pages *base, struct pages_mapping *mapping) {
 	struct pages_acked *pages = (struct pages_acked *)base;
+	uint32_t token = (uint32_t)mapping->id;
 	assert(base->bytes_used >= mapping->quota_bytes);
-	base->bytes_used -= mapping->quota_bytes;
 	pages_acks_drop(&pages->acks, &mapping->fd);
-	acknowledge(pages, (uint32_t)mapping->id);
+	if (mapping->has_dmabuf && base->connected) {
+		// Whoever still reads it does not hinder the peer from writing there, but the peer
+		// is not to take it for free.
+		find_dmabuf(pages, token)->quota_bytes = mapping->quota_bytes;
+		pages->impl->watch_dmabuf(pages, token);
+		return;
+	}
+	base->bytes_used -= mapping->quota_bytes;
+	acknowledge(pages, token);
 }
 
 /* Both. */
@@ -251,6 +314,10 @@ static void acked_destroy(struct pages *base) {
 	wl_list_for_each_safe(region, next, &pages->regions, link) {
 		region_free(pages, region);
 	}
+	struct mapped_dmabuf *dmabuf, *next_dmabuf;
+	wl_list_for_each_safe(dmabuf, next_dmabuf, &pages->dmabufs, link) {
+		dmabuf_free(dmabuf);
+	}
 	pages_acks_finish(&pages->acks);
 	if (pages->impl->finish != NULL) {
 		pages->impl->finish(pages);
@@ -269,6 +336,7 @@ static const struct pages_impl pages_acked_impl = {
 	.release = acked_release,
 	.map = acked_map,
 	.mapping_fd = acked_mapping_fd,
+	.mapping_dmabuf = acked_mapping_dmabuf,
 	.unmap = acked_unmap,
 };
 
@@ -277,6 +345,7 @@ void pages_acked_init(struct pages_acked *pages, const struct pages_acked_impl *
 	pages->impl = impl;
 	pages->unit = unit;
 	pages->next_token = 1;
+	wl_list_init(&pages->dmabufs);
 	wl_list_init(&pages->regions);
 	pages_acks_init(&pages->acks);
 	pages_init(&pages->base, &pages_acked_impl, transport, max_bytes);

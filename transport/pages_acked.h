@@ -51,13 +51,19 @@ struct pages_acked_impl {
 	void (*unshare)(struct pages_acked *pages, struct pages_acked_region *region);
 	/* Importer. How many bytes lie there, 0 where nothing can. */
 	uint64_t (*measure)(struct pages_acked *pages, const uint32_t untrusted_place[2]);
-	/* Importer. Fills in fd, offset, writable, once and can_shrink; size is there. false with
-	 * errno. */
+	/* Importer. Fills in fd, offset, writable, once, can_shrink and can_dmabuf; size is there.
+	 * false with errno. */
 	bool (*map)(struct pages_acked *pages, const uint32_t place[2],
 			struct pages_mapping *mapping);
 	/* Importer. Another descriptor of what lies there; -1 with errno. NULL unless map() says
 	 * that a mapping is mapped once. */
 	int (*mapping_fd)(struct pages_acked *pages, const uint32_t place[2]);
+	/* Importer. A dma-buf of what lies there, the region's with that token; -1 with errno. NULL
+	 * unless map() says that there can be one. */
+	int (*mapping_dmabuf)(struct pages_acked *pages, const uint32_t place[2], uint32_t token);
+	/* Importer. The region was unmapped: pages_acked_dmabuf_released() is to be called, from
+	 * the event loop, as soon as nobody has its dma-buf any more. */
+	void (*watch_dmabuf)(struct pages_acked *pages, uint32_t token);
 	/* Frees what the backend added. NULL: nothing. */
 	void (*finish)(struct pages_acked *pages);
 };
@@ -71,6 +77,7 @@ struct pages_acked {
 	uint64_t generation; // once known
 	struct pages_acks acks;
 
+	struct wl_list dmabufs; // importer: struct mapped_dmabuf.link
 	struct wl_list regions; // sharer: pages_acked_region.link, draining ones too
 	size_t n_regions;
 	uint32_t next_token;
@@ -83,6 +90,10 @@ void pages_acked_init(struct pages_acked *pages, const struct pages_acked_impl *
 /* The ring of acknowledgements: see ring_init(). What it lies in stays until finish(). */
 void pages_acked_connect(struct pages_acked *pages, uint64_t generation,
 		struct ring_shared *shared, void *bytes, uint32_t size);
+
+/* Acknowledges the region whose dma-buf is gone, if one was unmapped and waits for that. Calls no
+ * handler. */
+void pages_acked_dmabuf_released(struct pages_acked *pages, uint32_t token);
 
 /* Does nothing to those that are lost. Calls no handler. */
 void pages_acked_disconnect(struct pages_acked *pages);

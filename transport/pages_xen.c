@@ -141,7 +141,9 @@ static struct pages_acked_region *region_create(struct pages_acked *pages,
 	wl_list_insert(&pages->regions, &region->base.link);
 	pages->generation = xen->session->generation;
 	place[PLACE_DIRECTORY] = directory;
-	place[PLACE_PAGES] = n_pages | (xen->writable_grants ? PLACE_WRITABLE : 0);
+	// Somebody else's memory cannot be granted otherwise (transport/xen_dmabuf.h).
+	bool writable = xen->writable_grants || source != NULL;
+	place[PLACE_PAGES] = n_pages | (writable ? PLACE_WRITABLE : 0);
 	return &region->base;
 }
 
@@ -167,7 +169,23 @@ static bool map(struct pages_acked *pages, const uint32_t place[2],
 	// Where the peer lies about it the compositor's mmap() fails.
 	mapping->writable = (place[PLACE_PAGES] & PLACE_WRITABLE) != 0;
 	mapping->once = true;
+	mapping->can_dmabuf = mapping->writable && !xen_of(pages)->cannot_export;
 	return mapping->fd >= 0;
+}
+
+/* gntdev exports for writing too, or not at all. What keeps the first from being one will keep the
+ * others: a kernel or a domain that cannot, or a peer that lies about its memory. */
+static int mapping_dmabuf(struct pages_acked *pages, const uint32_t place[2], uint32_t token) {
+	struct xen *xen = xen_of(pages);
+	int fd = xen_broker_export(xen->broker, place[PLACE_DIRECTORY],
+			place[PLACE_PAGES] & ~PLACE_WRITABLE, token);
+	xen->cannot_export = fd < 0 && !xen->exported;
+	xen->exported = xen->exported || fd >= 0;
+	return fd;
+}
+
+static void watch_dmabuf(struct pages_acked *pages, uint32_t token) {
+	xen_broker_watch(xen_of(pages)->broker, token);
 }
 
 /* Both. */
@@ -195,6 +213,8 @@ static const struct pages_acked_impl pages_xen_impl = {
 	.measure = measure,
 	.map = map,
 	.mapping_fd = mapping_fd,
+	.mapping_dmabuf = mapping_dmabuf,
+	.watch_dmabuf = watch_dmabuf,
 	.finish = xen_finish,
 };
 

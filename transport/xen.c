@@ -264,7 +264,13 @@ static int handle_broker(int fd, uint32_t mask, void *data) {
 	int gntdev_fd, event_fd;
 	while (xen_broker_take(xen->broker, &offer, &gntdev_fd, &event_fd)) {
 		bool mine = xen->base.joined && offer.serial == xen->serial;
-		if (mine && offer.connected == 0 && xen->session != NULL) {
+		if (offer.released_token != 0) {
+			if (mine && xen->base.base.pages != NULL) {
+				pages_acked_dmabuf_released(
+					(struct pages_acked *)xen->base.base.pages,
+					offer.released_token);
+			}
+		} else if (mine && offer.connected == 0 && xen->session != NULL) {
 			session_end(&xen->base, "the peer closed");
 		} else if (mine && offer.connected != 0 && xen->session == NULL) {
 			take_offer(xen, &offer, gntdev_fd, event_fd);
@@ -284,6 +290,7 @@ static int handle_broker(int fd, uint32_t mask, void *data) {
 
 static bool begin(struct session_transport *transport) {
 	struct xen *xen = (struct xen *)transport;
+	xen->exported = xen->cannot_export = false;
 	if (xen->broker != NULL) {
 		xen->serial = xen->serial == UINT32_MAX ? 1 : xen->serial + 1;
 		xen_broker_look(xen->broker, xen->serial);

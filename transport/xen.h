@@ -104,6 +104,8 @@ struct xen {
 
 	struct xen_broker *broker; // GUI side
 	uint32_t serial; // of what it was asked last
+	bool exported; // a dma-buf was made of this session's pages
+	bool cannot_export; // the first that was tried was not
 };
 
 struct xen_session *xen_session_ref(struct xen_session *session);

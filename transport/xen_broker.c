@@ -17,14 +17,24 @@
 #include "common/log.h"
 #include "transport/backend.h"
 #include "transport/xen.h"
+#include "transport/xen_exports.h"
 #include "transport/xen_store.h"
 
 #define READY_BYTES 256 /* one line of text, "" when all is well */
 
-/* Calls: from the relay to the broker. Answered when n_pages is not 0. */
+enum call_kind {
+	CALL_LOOK, // for a connection; serial 0: for none
+	CALL_MAP, // answered
+	CALL_EXPORT, // answered
+	CALL_WATCH,
+};
+
+/* From the relay to the broker. */
 struct broker_call {
-	uint32_t serial; // n_pages 0: look for a connection; 0 for none
-	uint32_t directory, n_pages;
+	uint32_t kind; // enum call_kind
+	uint32_t serial; // CALL_LOOK
+	uint32_t directory, n_pages; // CALL_MAP, CALL_EXPORT
+	uint32_t token; // CALL_EXPORT, CALL_WATCH
 };
 
 struct broker_answer {
@@ -45,6 +55,7 @@ struct broker {
 	uint32_t serial; // of the look that is under way, 0 none
 	bool connected;
 	uint32_t connected_port; // as the peer published it
+	struct xen_exports exports; // of this connection
 };
 
 static void vchan_path(const struct broker *broker, const char *node, char *path, size_t size) {
@@ -155,6 +166,7 @@ static void check_peer(struct broker *broker) {
 		return;
 	}
 	struct xen_offer over = {.serial = broker->serial};
+	xen_exports_finish(&broker->exports);
 	broker->connected = false;
 	broker->serial = 0;
 	fd_send(broker->offers_fd, &over, sizeof(over), NULL, 0);
@@ -178,24 +190,62 @@ static bool read_directory(struct broker *broker, int gntdev_fd, uint32_t untrus
 	return true;
 }
 
-/* A descriptor, or -1 with errno. */
-static int map_pages(struct broker *broker, uint32_t untrusted_directory, uint32_t n_pages) {
+/* Opens gntdev anew, for pages that a directory names: their references, to be freed. NULL with
+ * errno. */
+static uint32_t *open_pages(struct broker *broker, const struct broker_call *call, int *gntdev_fd) {
 	char error[READY_BYTES];
-	uint64_t index;
-	if (!broker->connected || n_pages > XEN_MAP_MAX_PAGES) {
+	if (!broker->connected || call->n_pages == 0 || call->n_pages > XEN_MAP_MAX_PAGES) {
 		errno = broker->connected ? ENOSPC : ENOTCONN;
+		return NULL;
+	}
+	uint32_t *refs = calloc(call->n_pages, sizeof(*refs));
+	*gntdev_fd = refs != NULL ? xen_open("gntdev", error, sizeof(error)) : -1;
+	if (*gntdev_fd >= 0 && read_directory(broker, *gntdev_fd, call->directory, refs,
+			call->n_pages)) {
+		return refs;
+	}
+	fd_close(gntdev_fd);
+	free(refs);
+	return NULL;
+}
+
+/* A descriptor, or -1 with errno. */
+static int map_pages(struct broker *broker, const struct broker_call *call) {
+	int gntdev_fd;
+	uint64_t index;
+	uint32_t *refs = open_pages(broker, call, &gntdev_fd);
+	if (refs == NULL) {
 		return -1;
 	}
-	uint32_t *refs = calloc(n_pages, sizeof(*refs));
-	int gntdev_fd = refs != NULL ? xen_open("gntdev", error, sizeof(error)) : -1;
-	if (gntdev_fd >= 0 && (!read_directory(broker, gntdev_fd, untrusted_directory, refs,
-				n_pages) ||
-			!xen_grants_map(gntdev_fd, broker->domid, refs, n_pages, &index) ||
-			index != 0)) {
+	if (!xen_grants_map(gntdev_fd, broker->domid, refs, call->n_pages, &index) || index != 0) {
 		fd_close(&gntdev_fd);
 	}
 	free(refs);
 	return gntdev_fd;
+}
+
+/* The same. */
+static int export_pages(struct broker *broker, const struct broker_call *call) {
+	int gntdev_fd;
+	uint32_t *refs = open_pages(broker, call, &gntdev_fd);
+	if (refs == NULL) {
+		return -1;
+	}
+	int fd = xen_exports_add(&broker->exports, gntdev_fd, broker->domid, call->token, refs,
+			call->n_pages);
+	if (fd < 0) {
+		fd_close(&gntdev_fd);
+	}
+	free(refs);
+	return fd;
+}
+
+static bool answer(struct broker *broker, int fd) {
+	struct broker_answer answer = {.error = fd < 0 ? errno : 0};
+	bool ok = fd_send(broker->calls_fd, &answer, sizeof(answer), &fd, fd < 0 ? 0 : 1) ==
+		sizeof(answer);
+	fd_close(&fd);
+	return ok;
 }
 
 /* false: the other process is gone, or does not keep to the rules. */
@@ -205,20 +255,42 @@ static bool handle_call(struct broker *broker) {
 	if (size != sizeof(call)) {
 		return size < 0 && errno == EINTR;
 	}
-	if (call.n_pages == 0) {
+	switch ((enum call_kind)call.kind) {
+	case CALL_LOOK:
+		xen_exports_finish(&broker->exports);
 		broker->serial = call.serial;
 		broker->connected = false;
 		if (call.serial != 0) {
 			try_connect(broker);
 		}
 		return true;
+	case CALL_MAP:
+		return answer(broker, map_pages(broker, &call));
+	case CALL_EXPORT:
+		return answer(broker, export_pages(broker, &call));
+	case CALL_WATCH:
+		xen_exports_watch(&broker->exports, call.token);
+		return true;
 	}
-	int fd = map_pages(broker, call.directory, call.n_pages);
-	struct broker_answer answer = {.error = fd < 0 ? errno : 0};
-	bool ok = fd_send(broker->calls_fd, &answer, sizeof(answer), &fd, fd < 0 ? 0 : 1) ==
-		sizeof(answer);
-	fd_close(&fd);
-	return ok;
+	return false;
+}
+
+/* Says so of each, but never waits for the other process, which may wait for an answer. */
+static void tell_released(struct broker *broker) {
+	struct xen_offer offer = {.serial = broker->serial};
+	while ((offer.released_token = xen_exports_next_gone(&broker->exports)) != 0 &&
+			send(broker->offers_fd, &offer, sizeof(offer),
+				MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(offer)) {
+		xen_exports_remove(&broker->exports, offer.released_token);
+	}
+}
+
+/* How long to wait for events: -1 for ever. */
+static int wait_ms(const struct broker *broker) {
+	if (broker->exports.n_watched > 0) {
+		return XEN_EXPORTS_LOOK_MS;
+	}
+	return broker->serial != 0 && !broker->connected ? XEN_LOOK_MS : -1;
 }
 
 static void run(struct broker *broker) {
@@ -227,8 +299,7 @@ static void run(struct broker *broker) {
 		{.fd = xen_store_fd(broker->store), .events = POLLIN},
 	};
 	while (true) {
-		bool looks = broker->serial != 0 && !broker->connected;
-		if (poll(fds, 2, looks ? XEN_LOOK_MS : -1) < 0 && errno != EINTR) {
+		if (poll(fds, 2, wait_ms(broker)) < 0 && errno != EINTR) {
 			return;
 		}
 		if (fds[0].revents != 0 && !handle_call(broker)) {
@@ -237,6 +308,7 @@ static void run(struct broker *broker) {
 		if (fds[1].revents != 0) {
 			xen_store_drain(broker->store);
 		}
+		tell_released(broker);
 		if (broker->connected) {
 			check_peer(broker);
 		} else if (broker->serial != 0) {
@@ -376,19 +448,19 @@ bool xen_broker_take(struct xen_broker *broker, struct xen_offer *offer, int *gn
 }
 
 void xen_broker_look(struct xen_broker *broker, uint32_t serial) {
-	struct broker_call call = {.serial = serial};
+	struct broker_call call = {.kind = CALL_LOOK, .serial = serial};
 	if (send(broker->calls_fd, &call, sizeof(call), MSG_NOSIGNAL) < 0) {
 		log_errno("xen: the broker is gone");
 	}
 }
 
-int xen_broker_map(struct xen_broker *broker, uint32_t untrusted_directory, uint32_t n_pages) {
-	struct broker_call call = {.directory = untrusted_directory, .n_pages = n_pages};
+/* A descriptor, or -1 with errno. */
+static int ask(struct xen_broker *broker, const struct broker_call *call) {
 	struct broker_answer answer;
 	struct pollfd poll_fd = {.fd = broker->calls_fd, .events = POLLIN};
 	int fd = -1;
 	size_t n_fds = 1;
-	bool sent = send(broker->calls_fd, &call, sizeof(call), MSG_NOSIGNAL) == sizeof(call);
+	bool sent = send(broker->calls_fd, call, sizeof(*call), MSG_NOSIGNAL) == sizeof(*call);
 	while (sent && poll(&poll_fd, 1, -1) < 0 && errno == EINTR) {
 	}
 	if (!sent || fd_receive(broker->calls_fd, &answer, sizeof(answer), &fd, &n_fds) !=
@@ -403,4 +475,21 @@ int xen_broker_map(struct xen_broker *broker, uint32_t untrusted_directory, uint
 		return -1;
 	}
 	return fd;
+}
+
+int xen_broker_map(struct xen_broker *broker, uint32_t untrusted_directory, uint32_t n_pages) {
+	return ask(broker, &(struct broker_call){
+		.kind = CALL_MAP, .directory = untrusted_directory, .n_pages = n_pages});
+}
+
+int xen_broker_export(struct xen_broker *broker, uint32_t untrusted_directory, uint32_t n_pages,
+		uint32_t token) {
+	return ask(broker, &(struct broker_call){.kind = CALL_EXPORT,
+		.directory = untrusted_directory, .n_pages = n_pages, .token = token});
+}
+
+void xen_broker_watch(struct xen_broker *broker, uint32_t token) {
+	struct broker_call call = {.kind = CALL_WATCH, .token = token};
+	// Where the broker ended, so does the connection.
+	(void)send(broker->calls_fd, &call, sizeof(call), MSG_NOSIGNAL);
 }

@@ -18,9 +18,11 @@
  */
 struct xen_broker;
 
-/* A connection's descriptors and where in gntdev_fd each part lies. */
+/* A connection's descriptors and where in gntdev_fd each part lies; or, with released_token, what
+ * became of one of its exports. */
 struct xen_offer {
 	uint32_t serial; // of the xen_broker_look() that it answers
+	uint32_t released_token; // not 0: nobody has that dma-buf any more, and nothing else counts
 	uint32_t connected; // 0: that connection is over
 	uint32_t left_order, right_order;
 	uint32_t port;
@@ -45,6 +47,13 @@ void xen_broker_look(struct xen_broker *broker, uint32_t serial);
 /* Maps n_pages pages of the VM, named by a directory: a descriptor to be mapped at 0 by one process
  * at a time, or -1 with errno. Waits for the answer. */
 int xen_broker_map(struct xen_broker *broker, uint32_t untrusted_directory, uint32_t n_pages);
+
+/* The same as a dma-buf, the caller's, which token (not 0) names among this connection's. Where no
+ * pages were exported on this connection yet, a failure is all that will ever come of it. */
+int xen_broker_export(struct xen_broker *broker, uint32_t untrusted_directory, uint32_t n_pages,
+		uint32_t token);
+/* An offer comes with released_token as soon as nobody has that dma-buf any more. */
+void xen_broker_watch(struct xen_broker *broker, uint32_t token);
 
 /* A page of a directory: references, and the next one's own (0: none). */
 #define XEN_DIRECTORY_REFS 1023u

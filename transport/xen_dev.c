@@ -16,6 +16,17 @@
 
 #include "transport/backend.h"
 
+/* As Linux has them (include/uapi/xen/gntdev.h); Xen's own header does not. */
+struct exp_from_refs {
+	uint32_t flags, count, fd, domid;
+	uint32_t refs[1]; // count of them
+};
+struct exp_wait_released {
+	uint32_t fd, wait_to_ms;
+};
+#define GNTDEV_EXP_FROM_REFS _IOC(_IOC_NONE, 'G', 9, sizeof(struct exp_from_refs))
+#define GNTDEV_EXP_WAIT_RELEASED _IOC(_IOC_NONE, 'G', 10, sizeof(struct exp_wait_released))
+
 static int call_ioctl(int fd, unsigned long request, void *argument) {
 	return ioctl(fd, request, argument);
 }
@@ -119,6 +130,27 @@ bool xen_grants_copy(int fd, uint16_t domid, uint32_t untrusted_ref, void *bytes
 	}
 	errno = EFAULT;
 	return segment.status == GNTST_okay;
+}
+
+bool xen_grants_export(int fd, uint16_t domid, const uint32_t *untrusted_refs, uint32_t n_pages,
+		int *dmabuf_fd) {
+	struct exp_from_refs *call = calloc(1, sizeof(*call) + n_pages * sizeof(uint32_t));
+	if (call == NULL) {
+		return false;
+	}
+	call->count = n_pages;
+	call->domid = domid;
+	memcpy(call->refs, untrusted_refs, n_pages * sizeof(uint32_t));
+	bool ok = xen_ioctl(fd, GNTDEV_EXP_FROM_REFS, call) == 0;
+	*dmabuf_fd = ok ? (int)call->fd : -1;
+	free(call);
+	return ok;
+}
+
+bool xen_grants_export_is_gone(int fd, int dmabuf_fd) {
+	struct exp_wait_released call = {.fd = (uint32_t)dmabuf_fd};
+	// ENOENT: it went before anybody asked.
+	return xen_ioctl(fd, GNTDEV_EXP_WAIT_RELEASED, &call) == 0 || errno == ENOENT;
 }
 
 bool xen_event_bind(int fd, uint16_t domid, uint32_t untrusted_port, uint32_t *port) {

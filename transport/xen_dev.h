@@ -44,6 +44,17 @@ bool xen_grants_notify(int fd, uint64_t index, uint32_t port);
 /* Copies size bytes from the start of a page of domid. */
 bool xen_grants_copy(int fd, uint16_t domid, uint32_t untrusted_ref, void *bytes, uint16_t size);
 
+/*
+ * The same pages as a dma-buf (CONFIG_XEN_GNTDEV_DMABUF): *dmabuf_fd is the caller's, and keeps
+ * them mapped and fd (gntdev) open. The kernel maps them for writing, so that those granted for
+ * reading fail. ENOTTY, EINVAL: this kernel or this kind of domain cannot, or a reference is wrong.
+ */
+bool xen_grants_export(int fd, uint16_t domid, const uint32_t *untrusted_refs, uint32_t n_pages,
+		int *dmabuf_fd);
+/* Whether nobody has the dma-buf any more that fd (gntdev) made, the only one, when its number was
+ * dmabuf_fd. Does not wait. */
+bool xen_grants_export_is_gone(int fd, int dmabuf_fd);
+
 /* Connects to a port of domid that waits for this domain; from then on fd (evtchn) can be bound to
  * no other domain. */
 bool xen_event_bind(int fd, uint16_t domid, uint32_t untrusted_port, uint32_t *port);
