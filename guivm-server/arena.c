@@ -8,16 +8,21 @@
 #include <unistd.h>
 #include <wlr/interfaces/wlr_buffer.h>
 #include <wlr/render/drm_format_set.h>
+#include <wlr/render/wlr_renderer.h>
 
 #include "common/checked.h"
 #include "common/limits.h"
+#include "common/log.h"
 #include "common/shm_format.h"
+#include "guivm-server/arena_gpu.h"
 #include "guivm-server/mapping.h"
 #include "guivm-server/vm.h"
 #include "isthmus-arena-v1-server-protocol.h"
 
 struct arenas {
 	struct wl_listener display_destroy;
+	struct wlr_renderer *const *renderer; // borrowed
+	bool takes_dmabufs;
 	size_t n_formats;
 	uint32_t formats[]; // DRM_FORMAT_*
 };
@@ -36,6 +41,8 @@ struct arena_buffer {
 	struct mapping *mapping;
 	size_t offset, stride; // bytes, from the mapping's start
 	uint32_t format; // DRM_FORMAT_*
+	bool gpu; // read by dmabuf_fd, and never otherwise
+	int dmabuf_fd; // the mapping's
 	struct wl_listener release;
 };
 
@@ -80,8 +87,29 @@ static void buffer_destroy(struct wlr_buffer *base) {
 	free(buffer);
 }
 
+static bool buffer_get_dmabuf(struct wlr_buffer *base, struct wlr_dmabuf_attributes *attributes) {
+	struct arena_buffer *buffer = wl_container_of(base, buffer, base);
+	if (!buffer->gpu) {
+		return false;
+	}
+	*attributes = (struct wlr_dmabuf_attributes){
+		.width = base->width,
+		.height = base->height,
+		.format = buffer->format,
+		.modifier = DRM_FORMAT_MOD_LINEAR,
+		.n_planes = 1,
+		.offset[0] = (uint32_t)buffer->offset,
+		.stride[0] = (uint32_t)buffer->stride,
+		.fd[0] = buffer->dmabuf_fd,
+	};
+	return true;
+}
+
 static bool buffer_get_shm(struct wlr_buffer *base, struct wlr_shm_attributes *attributes) {
 	struct arena_buffer *buffer = wl_container_of(base, buffer, base);
+	if (buffer->gpu) {
+		return false;
+	}
 	*attributes = (struct wlr_shm_attributes){
 		.fd = mapping_fd(buffer->mapping),
 		.format = buffer->format,
@@ -96,7 +124,7 @@ static bool buffer_get_shm(struct wlr_buffer *base, struct wlr_shm_attributes *a
 static bool buffer_begin_data_ptr_access(struct wlr_buffer *base, uint32_t flags, void **data,
 		uint32_t *format, size_t *stride) {
 	struct arena_buffer *buffer = wl_container_of(base, buffer, base);
-	if ((flags & WLR_BUFFER_DATA_PTR_ACCESS_WRITE) != 0) {
+	if (buffer->gpu || (flags & WLR_BUFFER_DATA_PTR_ACCESS_WRITE) != 0) {
 		return false;
 	}
 	*data = (uint8_t *)mapping_data(buffer->mapping) + buffer->offset;
@@ -110,6 +138,7 @@ static void buffer_end_data_ptr_access(struct wlr_buffer *base) {
 
 static const struct wlr_buffer_impl buffer_impl = {
 	.destroy = buffer_destroy,
+	.get_dmabuf = buffer_get_dmabuf,
 	.get_shm = buffer_get_shm,
 	.begin_data_ptr_access = buffer_begin_data_ptr_access,
 	.end_data_ptr_access = buffer_end_data_ptr_access,
@@ -151,6 +180,42 @@ static const struct wlr_buffer_resource_interface buffer_resource_interface = {
 	.is_instance = is_buffer,
 	.from_resource = buffer_from_resource,
 };
+
+/* GPU memory. */
+
+static void tell(bool *told, const struct vm *vm, const char *what) {
+	if (!*told) {
+		log_info("VM \"%s\": its memory is %s", vm->config->name, what);
+	}
+	*told = true;
+}
+
+/*
+ * How the buffer will be read: by the GPU where it lies, if that works. Before anybody knows of the
+ * buffer: what fails here, nobody is shown.
+ */
+static void choose_way(struct arena_buffer *buffer, const struct arenas *arenas) {
+	buffer->dmabuf_fd = mapping_dmabuf(buffer->mapping);
+	if (buffer->dmabuf_fd < 0 || !arenas->takes_dmabufs || !arena_gpu_format(buffer->format)) {
+		return;
+	}
+	struct vm *vm = buffer->vm;
+	const uint8_t *pixels = (const uint8_t *)mapping_data(buffer->mapping) + buffer->offset;
+	buffer->gpu = true;
+	if (!arena_gpu_imports(*arenas->renderer, &buffer->base)) {
+		buffer->gpu = false;
+		tell(&vm->told_no_gpu, vm, "mapped: the GPU does not take a buffer over it");
+	} else if (!mapping_dmabuf_is_tried(buffer->mapping) &&
+			!arena_gpu_reads(*arenas->renderer, &buffer->base, pixels,
+				buffer->stride)) {
+		buffer->gpu = false;
+		mapping_refuse_dmabuf(buffer->mapping);
+		tell(&vm->told_no_gpu, vm, "mapped: the GPU reads something else there");
+	} else {
+		mapping_accept_dmabuf(buffer->mapping);
+		tell(&vm->told_gpu, vm, "read by the GPU where it lies");
+	}
+}
 
 /* Arenas. */
 
@@ -205,15 +270,26 @@ static void arena_handle_create_buffer(struct wl_client *client, struct wl_resou
 	buffer->stride = (size_t)untrusted_stride;
 	buffer->format = drm_format(untrusted_format);
 	wlr_buffer_init(&buffer->base, &buffer_impl, untrusted_width, untrusted_height);
+	choose_way(buffer, arena->arenas);
 	buffer->release.notify = buffer_handle_release;
 	wl_signal_add(&buffer->base.events.release, &buffer->release);
 	wl_resource_set_implementation(buffer_resource, &buffer_resource_impl, buffer,
 		buffer_handle_resource_destroy);
 }
 
+static void arena_handle_add_dmabuf(struct wl_client *client, struct wl_resource *resource,
+		int32_t fd) {
+	struct arena *arena = wl_resource_get_user_data(resource);
+	if (arena->arenas->takes_dmabufs) {
+		mapping_add_dmabuf(arena->mapping, fd);
+	}
+	close(fd);
+}
+
 static const struct isthmus_arena_v1_interface arena_impl = {
 	.destroy = destroy_resource,
 	.create_buffer = arena_handle_create_buffer,
+	.add_dmabuf = arena_handle_add_dmabuf,
 };
 
 static void arena_handle_resource_destroy(struct wl_resource *resource) {
@@ -287,7 +363,11 @@ static void manager_handle_bind(
 		wl_client_post_no_memory(client);
 		return;
 	}
+	const struct arenas *arenas = data;
 	wl_resource_set_implementation(resource, &manager_impl, data, NULL);
+	if (arenas->takes_dmabufs) {
+		isthmus_arena_manager_v1_send_dmabuf(resource);
+	}
 }
 
 /* After all clients. */
@@ -298,12 +378,16 @@ static void arenas_handle_display_destroy(struct wl_listener *listener, void *da
 }
 
 bool arenas_create(struct wl_display *display, struct vms *vms,
-		const struct wlr_drm_format_set *formats) {
-	struct arenas *arenas =
-			calloc(1, sizeof(*arenas) + formats->len * sizeof(arenas->formats[0]));
+		struct wlr_renderer *const *renderer) {
+	const struct wlr_drm_format_set *formats =
+			wlr_renderer_get_texture_formats(*renderer, WLR_BUFFER_CAP_DATA_PTR);
+	struct arenas *arenas = formats != NULL
+		? calloc(1, sizeof(*arenas) + formats->len * sizeof(arenas->formats[0])) : NULL;
 	if (arenas == NULL) {
 		return false;
 	}
+	arenas->renderer = renderer;
+	arenas->takes_dmabufs = arena_gpu_takes_dmabufs(*renderer);
 	vms->arena_global = wl_global_create(display, &isthmus_arena_manager_v1_interface, 1,
 			arenas, manager_handle_bind);
 	if (vms->arena_global == NULL) {

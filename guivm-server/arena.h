@@ -6,17 +6,18 @@
 
 struct vms;
 struct wl_display;
-struct wlr_drm_format_set;
+struct wlr_renderer;
 
 /*
  * The server side of isthmus_arena_v1: wl_buffers over memory that a VM shares, for the connections
  * that relays made. What comes over them is no more trusted than the VM.
  *
  * Makes the global, which goes with the display, and which the filter of vms shows to applications
- * of VMs only. formats: what a wl_shm buffer may have (copied). To be called before wl_shm is made:
- * a relay must have heard of it when the application learns of wl_shm. false: no memory.
+ * of VMs only. *renderer lives as long, and is another after the GPU was reset. To be called before
+ * wl_shm is made: a relay must have heard of it when the application learns of wl_shm. false: no
+ * memory.
  */
 bool arenas_create(struct wl_display *display, struct vms *vms,
-		const struct wlr_drm_format_set *formats);
+		struct wlr_renderer *const *renderer);
 
 #endif

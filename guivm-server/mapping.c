@@ -27,6 +27,8 @@ struct mapping {
 	uint64_t offset;
 	size_t size;
 	uint8_t *data;
+	int dmabuf_fd; // -1: none
+	bool dmabuf_tried, dmabuf_refused;
 	unsigned n_references;
 	volatile sig_atomic_t lost;
 };
@@ -115,6 +117,7 @@ static struct mapping *mapping_create(int fd, uint64_t offset, size_t size) {
 	if (mapping == NULL) {
 		return NULL;
 	}
+	mapping->dmabuf_fd = -1;
 	mapping->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (mapping->fd < 0) {
 		goto error;
@@ -170,7 +173,39 @@ void mapping_put(struct mapping *mapping) {
 	*link = mapping->next;
 	munmap(mapping->data, mapping->size);
 	fd_close(&mapping->fd);
+	fd_close(&mapping->dmabuf_fd);
 	free(mapping);
+}
+
+/* Who says what is larger than it is, has the GPU read beyond it: drivers trust the number. */
+static bool is_dmabuf(int untrusted_fd, size_t size) {
+	off_t end = fd_is_dmabuf(untrusted_fd) ? lseek(untrusted_fd, 0, SEEK_END) : -1;
+	return end >= 0 && (uint64_t)end >= size;
+}
+
+bool mapping_add_dmabuf(struct mapping *mapping, int untrusted_fd) {
+	if (mapping->dmabuf_fd < 0 && is_dmabuf(untrusted_fd, mapping->size)) {
+		mapping->dmabuf_fd = fcntl(untrusted_fd, F_DUPFD_CLOEXEC, 0);
+		return mapping->dmabuf_fd >= 0;
+	}
+	return false;
+}
+
+void mapping_accept_dmabuf(struct mapping *mapping) {
+	mapping->dmabuf_tried = true;
+}
+
+bool mapping_dmabuf_is_tried(const struct mapping *mapping) {
+	return mapping->dmabuf_tried;
+}
+
+void mapping_refuse_dmabuf(struct mapping *mapping) {
+	// Buffers that came before may be read by it.
+	mapping->dmabuf_refused = true;
+}
+
+int mapping_dmabuf(const struct mapping *mapping) {
+	return mapping->dmabuf_refused ? -1 : mapping->dmabuf_fd;
 }
 
 const void *mapping_data(const struct mapping *mapping) {

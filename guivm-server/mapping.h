@@ -2,6 +2,7 @@
 #ifndef ISTHMUS_GUIVM_SERVER_MAPPING_H
 #define ISTHMUS_GUIVM_SERVER_MAPPING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,17 @@ void mapping_put(struct mapping *mapping);
 
 const void *mapping_data(const struct mapping *mapping);
 size_t mapping_size(const struct mapping *mapping);
+
+/* The same memory as a dma-buf, its first byte the mapping's. false: it has one already, or this is
+ * none or smaller than the mapping. fd is borrowed. */
+bool mapping_add_dmabuf(struct mapping *mapping, int untrusted_fd);
+/* It was tried, and is the same memory; or is not: then there is none from now on, but its
+ * descriptor stays as long as the mapping. */
+void mapping_accept_dmabuf(struct mapping *mapping);
+void mapping_refuse_dmabuf(struct mapping *mapping);
+bool mapping_dmabuf_is_tried(const struct mapping *mapping);
+/* The mapping's descriptor; -1: none. */
+int mapping_dmabuf(const struct mapping *mapping);
 
 /* Where it lies. The descriptor is the mapping's. */
 int mapping_fd(const struct mapping *mapping);

@@ -210,12 +210,6 @@ static bool server_init_scene(struct server *server) {
 	return server->scene_layout != NULL && background_create(server);
 }
 
-static bool server_init_arenas(struct server *server) {
-	const struct wlr_drm_format_set *formats =
-			wlr_renderer_get_texture_formats(server->renderer, WLR_BUFFER_CAP_DATA_PTR);
-	return formats != NULL && arenas_create(server->display, server->vms, formats);
-}
-
 static bool server_init_input(struct server *server) {
 	return seat_create(server) != NULL &&
 		(server->selection = selection_create(server->wlr_seat, server->vms)) != NULL &&
@@ -275,8 +269,10 @@ bool server_init(struct server *server, const struct server_options *options) {
 	if (!server_init_backend(server, options)) {
 		goto error;
 	}
-	if (!server_init_scene(server) || !server_init_arenas(server) || !globals_create(server) ||
-			!server_init_input(server) || !server_init_shells(server)) {
+	if (!server_init_scene(server) ||
+			!arenas_create(server->display, server->vms, &server->renderer) ||
+			!globals_create(server) || !server_init_input(server) ||
+			!server_init_shells(server)) {
 		log_error("out of memory");
 		goto error;
 	}

@@ -39,6 +39,7 @@ struct vm {
 	uint32_t n_clients; // connections of applications
 	uint32_t n_surfaces; // wl_surfaces of all of them
 	uint32_t n_arena_objects; // isthmus_arena_v1 and wl_buffers over them
+	bool told_gpu, told_no_gpu; // whether the GPU reads its memory where it lies
 
 	struct process *relay, *start; // NULL: does not run
 	struct wl_client *manager; // the relay's own connection, or NULL

@@ -3,10 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <wlr/types/wlr_buffer.h>
 
 #include "common/fd.h"
 #include "common/limits.h"
+#include "guivm-server/arena_gpu.h"
+#include "guivm-server/mapping.h"
 #include "guivm-server/vm.h"
 #include "isthmus-arena-v1-client-protocol.h"
 #include "tests/guivm-server/desk.h"
@@ -22,6 +26,45 @@
 #define RED 0xffcc2211
 #define GREEN 0xff11cc22
 
+/* A GPU, as far as the compositor asks for one: its driver's word, and dma-bufs (plain files). */
+static struct gpu {
+	bool there;
+	bool imports, reads;
+	int n_imports, n_reads; // how often it was tried
+	ino_t dmabuf;
+} gpu;
+
+bool __real_arena_gpu_takes_dmabufs(struct wlr_renderer *renderer);
+bool __wrap_arena_gpu_takes_dmabufs(struct wlr_renderer *renderer);
+bool __wrap_arena_gpu_imports(struct wlr_renderer *renderer, struct wlr_buffer *buffer);
+bool __wrap_arena_gpu_reads(struct wlr_renderer *renderer, struct wlr_buffer *buffer,
+		const void *pixels, size_t stride);
+bool __real_fd_is_dmabuf(int fd);
+bool __wrap_fd_is_dmabuf(int fd);
+
+bool __wrap_arena_gpu_takes_dmabufs(struct wlr_renderer *renderer) {
+	return gpu.there || __real_arena_gpu_takes_dmabufs(renderer);
+}
+
+bool __wrap_arena_gpu_imports(struct wlr_renderer *renderer, struct wlr_buffer *buffer) {
+	struct wlr_dmabuf_attributes attributes;
+	EXPECT(wlr_buffer_get_dmabuf(buffer, &attributes));
+	gpu.n_imports++;
+	return gpu.imports;
+}
+
+bool __wrap_arena_gpu_reads(struct wlr_renderer *renderer, struct wlr_buffer *buffer,
+		const void *pixels, size_t stride) {
+	gpu.n_reads++;
+	return gpu.reads;
+}
+
+bool __wrap_fd_is_dmabuf(int fd) {
+	struct stat info;
+	return gpu.there && fstat(fd, &info) == 0 ? info.st_ino == gpu.dmabuf
+						  : __real_fd_is_dmabuf(fd);
+}
+
 /* A window over shared memory: other memory before it, then the arena with one buffer. */
 struct fixture {
 	struct desk desk;
@@ -32,7 +75,7 @@ struct fixture {
 	struct app_window window;
 	int fd;
 	uint8_t *memory; // all of it
-	int n_released;
+	int n_released, n_told_dmabuf;
 };
 
 static void handle_global(void *data, struct wl_registry *registry, uint32_t name,
@@ -56,6 +99,12 @@ static struct isthmus_arena_manager_v1 *bind_manager(struct app *app) {
 	wl_registry_destroy(registry);
 	return manager;
 }
+
+static void handle_dmabuf(void *data, struct isthmus_arena_manager_v1 *manager) {
+	++*(int *)data;
+}
+
+static const struct isthmus_arena_manager_v1_listener manager_listener = {handle_dmabuf};
 
 static void handle_release(void *data, struct wl_buffer *buffer) {
 	int *n_released = data;
@@ -87,6 +136,7 @@ static void fixture_init(struct fixture *f) {
 	app_connect(&f->app, &f->desk, "work");
 	f->manager = bind_manager(&f->app);
 	EXPECT(f->manager != NULL);
+	isthmus_arena_manager_v1_add_listener(f->manager, &manager_listener, &f->n_told_dmabuf);
 	f->fd = fd_memory(NAME, ARENA_OFFSET + ARENA_SIZE);
 	EXPECT(f->fd >= 0);
 	f->memory = mmap(NULL, ARENA_OFFSET + ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, f->fd,
@@ -264,6 +314,167 @@ TEST(a_shown_buffer_outlives_its_arena_and_its_object) {
 	f.arena = isthmus_arena_manager_v1_create_arena(
 			f.manager, f.fd, 0, ARENA_OFFSET, ARENA_SIZE);
 	f.buffer = small_buffer(&f);
+	fixture_finish(&f);
+}
+
+TEST(a_dmabuf_that_nobody_asked_for_changes_nothing) {
+	struct fixture f;
+	fixture_init(&f);
+	int n_fds = fd_count_open();
+	isthmus_arena_v1_add_dmabuf(f.arena, f.fd);
+	isthmus_arena_v1_add_dmabuf(f.arena, f.fd);
+	wl_buffer_destroy(f.buffer);
+	f.buffer = isthmus_arena_v1_create_buffer(f.arena, BUFFER_OFFSET, WIDTH, HEIGHT, STRIDE,
+			WL_SHM_FORMAT_XRGB8888);
+	paint(&f, RED);
+	show(&f);
+	EXPECT_INT(count_shown(&f, RED), WIDTH * HEIGHT);
+	EXPECT_INT(fd_count_open(), n_fds);
+	EXPECT_INT(f.n_told_dmabuf, 0);
+	fixture_finish(&f);
+}
+
+/* What mapping_add_dmabuf() takes is a dma-buf, by the kernel's word; there is none here. */
+TEST(a_mapping_takes_no_file_for_a_dmabuf) {
+	int fd = fd_memory("m", 65536), pipes[2];
+	EXPECT_INT(pipe2(pipes, O_CLOEXEC), 0);
+	struct mapping *mapping = mapping_get(fd, 0, 65536);
+	EXPECT(mapping != NULL);
+	EXPECT(!mapping_add_dmabuf(mapping, fd));
+	EXPECT(!mapping_add_dmabuf(mapping, pipes[0]));
+	EXPECT(!mapping_add_dmabuf(mapping, -1));
+	EXPECT_INT(mapping_dmabuf(mapping), -1);
+	mapping_put(mapping);
+	close(fd);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+/* With a GPU, whose dma-buf of size bytes the arena gets. */
+static void fixture_init_gpu(struct fixture *f, bool imports, bool reads, size_t size) {
+	struct stat info;
+	gpu = (struct gpu){.there = true, .imports = imports, .reads = reads};
+	fixture_init(f);
+	EXPECT_INT(f->n_told_dmabuf, 1);
+	int fd = fd_memory("dmabuf", size);
+	EXPECT_INT(fstat(fd, &info), 0);
+	gpu.dmabuf = info.st_ino;
+	isthmus_arena_v1_add_dmabuf(f->arena, fd);
+	close(fd);
+}
+
+static void replace_buffer(struct fixture *f, uint32_t format) {
+	wl_buffer_destroy(f->buffer);
+	f->buffer = isthmus_arena_v1_create_buffer(f->arena, BUFFER_OFFSET, WIDTH, HEIGHT, STRIDE,
+			format);
+	app_roundtrip(&f->app);
+}
+
+/* As the renderer sees it: by the dma-buf, or by the mapping, and never by both. */
+static bool is_read_by_gpu(struct fixture *f) {
+	struct wlr_buffer *buffer = NULL;
+	struct wl_client *wl_client;
+	uint32_t id = wl_proxy_get_id((struct wl_proxy *)f->buffer), format;
+	wl_client_for_each(wl_client, wl_display_get_client_list(f->desk.server.display)) {
+		struct wl_resource *resource = wl_client_get_object(wl_client, id);
+		buffer = resource != NULL ? wlr_buffer_try_from_resource(resource) : buffer;
+	}
+	EXPECT(buffer != NULL);
+	struct wlr_dmabuf_attributes attributes;
+	struct wlr_shm_attributes shm;
+	void *data;
+	size_t stride;
+	bool by_gpu = wlr_buffer_get_dmabuf(buffer, &attributes);
+	EXPECT_INT(wlr_buffer_get_shm(buffer, &shm), !by_gpu);
+	bool mapped = wlr_buffer_begin_data_ptr_access(buffer, WLR_BUFFER_DATA_PTR_ACCESS_READ,
+			&data, &format, &stride);
+	EXPECT_INT(mapped, !by_gpu);
+	if (mapped) {
+		wlr_buffer_end_data_ptr_access(buffer);
+	} else {
+		struct stat info;
+		EXPECT(fstat(attributes.fd[0], &info) == 0 && info.st_ino == gpu.dmabuf);
+		EXPECT(attributes.n_planes == 1 && attributes.modifier == 0);
+		EXPECT(attributes.offset[0] == BUFFER_OFFSET && attributes.stride[0] == STRIDE);
+		EXPECT(attributes.width == WIDTH && attributes.height == HEIGHT);
+	}
+	wlr_buffer_unlock(buffer);
+	return by_gpu;
+}
+
+TEST(a_gpu_reads_where_it_can) {
+	struct fixture f;
+	fixture_init_gpu(&f, true, true, ARENA_SIZE);
+	app_roundtrip(&f.app);
+	EXPECT(!is_read_by_gpu(&f)); // older than the dma-buf
+	replace_buffer(&f, WL_SHM_FORMAT_XRGB8888);
+	EXPECT(is_read_by_gpu(&f));
+	replace_buffer(&f, WL_SHM_FORMAT_ARGB8888);
+	EXPECT(is_read_by_gpu(&f));
+	EXPECT(gpu.n_imports == 2 && gpu.n_reads == 1); // once for all of the arena's
+	replace_buffer(&f, WL_SHM_FORMAT_RGB565);
+	EXPECT(!is_read_by_gpu(&f));
+	EXPECT_INT(f.n_released, 0);
+	fixture_finish(&f);
+}
+
+/* Another application's arena over the same mapping has it as well. */
+TEST(a_dmabuf_belongs_to_the_mapping) {
+	struct fixture f;
+	fixture_init_gpu(&f, true, true, ARENA_SIZE);
+	struct isthmus_arena_v1 *first = f.arena;
+	f.arena = isthmus_arena_manager_v1_create_arena(
+			f.manager, f.fd, 0, ARENA_OFFSET, ARENA_SIZE);
+	isthmus_arena_v1_destroy(first);
+	replace_buffer(&f, WL_SHM_FORMAT_XRGB8888);
+	EXPECT(is_read_by_gpu(&f));
+	fixture_finish(&f);
+}
+
+static void expect_shown(struct fixture *f, uint32_t argb) {
+	paint(f, argb);
+	show(f);
+	EXPECT_INT(count_shown(f, argb), WIDTH * HEIGHT);
+}
+
+TEST(a_buffer_that_a_gpu_refuses_is_mapped) {
+	struct fixture f;
+	fixture_init_gpu(&f, false, true, ARENA_SIZE);
+	replace_buffer(&f, WL_SHM_FORMAT_XRGB8888);
+	EXPECT(!is_read_by_gpu(&f));
+	expect_shown(&f, RED);
+	EXPECT(gpu.n_imports == 1 && gpu.n_reads == 0);
+	gpu.imports = true; // another shape, say
+	replace_buffer(&f, WL_SHM_FORMAT_XRGB8888);
+	EXPECT(is_read_by_gpu(&f));
+	gpu.imports = false;
+	replace_buffer(&f, WL_SHM_FORMAT_XRGB8888);
+	EXPECT(!is_read_by_gpu(&f));
+	expect_shown(&f, GREEN);
+	fixture_finish(&f);
+}
+
+TEST(a_gpu_that_reads_something_else_is_not_asked_again) {
+	struct fixture f;
+	fixture_init_gpu(&f, true, false, ARENA_SIZE);
+	replace_buffer(&f, WL_SHM_FORMAT_XRGB8888);
+	EXPECT(!is_read_by_gpu(&f));
+	expect_shown(&f, RED);
+	gpu.reads = true;
+	replace_buffer(&f, WL_SHM_FORMAT_XRGB8888);
+	EXPECT(!is_read_by_gpu(&f));
+	expect_shown(&f, GREEN);
+	EXPECT(gpu.n_imports == 1 && gpu.n_reads == 1);
+	fixture_finish(&f);
+}
+
+TEST(a_dmabuf_that_is_smaller_than_its_arena_is_not_read) {
+	struct fixture f;
+	fixture_init_gpu(&f, true, true, ARENA_SIZE - 4096);
+	replace_buffer(&f, WL_SHM_FORMAT_XRGB8888);
+	EXPECT(!is_read_by_gpu(&f));
+	EXPECT_INT(gpu.n_imports, 0);
+	expect_shown(&f, RED);
 	fixture_finish(&f);
 }
 
