@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "bridge/link.h"
+#include "common/fd.h"
+#include "common/log.h"
 #include "guivm-server/relay/buffers.h"
 #include "guivm-server/relay/client.h"
 #include "guivm-server/relay/relay.h"
@@ -21,6 +23,7 @@ struct arena_list *arena_list_create(uint64_t max_inline_bytes) {
 
 static void arena_unmap(struct arena *arena, struct relay *relay) {
 	upstream_let_go(relay->upstream, arena->held);
+	fd_close(&arena->dmabuf_fd);
 	pages_unmap(relay->pages, &arena->mapping);
 	arena->live = false;
 }
@@ -65,6 +68,21 @@ bool arena_fits_pool(const struct arena *arena) {
 	return reachable && arena->mapping.writable;
 }
 
+/* Whatever keeps it from one, the mapping is there. */
+static int take_dmabuf(struct relay *relay, struct arena *arena) {
+	if (!arena->mapping.can_dmabuf) {
+		return -1;
+	}
+	bool taken = upstream_takes_dmabufs(relay->upstream);
+	int fd = taken ? pages_mapping_dmabuf(relay->pages, &arena->mapping) : -1;
+	if (fd < 0 && !relay->arenas->told_no_dmabuf) {
+		relay->arenas->told_no_dmabuf = true;
+		log_info("memory of applications is mapped, and not a GPU's to read: %s",
+				taken ? strerror(errno) : "the compositor does not take it");
+	}
+	return fd;
+}
+
 static void handle_add(struct relay *relay, const struct link_frame *frame) {
 	uint32_t untrusted_id = frame->header.arg;
 	struct link_arena untrusted_arena = link_frame_arena(frame);
@@ -91,6 +109,7 @@ static void handle_add(struct relay *relay, const struct link_frame *frame) {
 	}
 	// Otherwise what the last application let go of, the next could not have.
 	arena->held = arena->mapping.once ? upstream_hold(relay->upstream, &arena->mapping) : NULL;
+	arena->dmabuf_fd = take_dmabuf(relay, arena);
 	arena->live = true;
 	arena->n_buffers = 0;
 }

@@ -23,12 +23,14 @@ struct arena {
 	uint64_t size; // as LINK_ARENA_ADD said, checked against what is mapped
 	struct pages_mapping mapping;
 	struct isthmus_arena_v1 *held; // where it is mapped once for all; or NULL
+	int dmabuf_fd; // the same for a GPU; -1: none
 };
 
 struct arena_list {
 	struct arena arenas[LIMIT_ARENAS_PER_LINK]; // index: arena id - 1
 	uint64_t inline_bytes; // memory of buffers without arena
 	uint64_t max_inline_bytes;
+	bool told_no_dmabuf; // what keeps arenas from a GPU
 };
 
 struct arena_list *arena_list_create(uint64_t max_inline_bytes);

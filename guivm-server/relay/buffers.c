@@ -32,6 +32,7 @@ enum {
 	POOL_DESTROY = 1,
 	BUFFER_DESTROY = 0,
 	ARENA_MANAGER_CREATE_ARENA = 1,
+	ARENA_ADD_DMABUF = 2,
 };
 
 struct held_buffer {
@@ -287,6 +288,21 @@ static bool create_wl_buffer(struct client *client, struct held_buffer *buffer, 
 	return client_queue(client, message, size, NULL, 0);
 }
 
+/* On the application's own connection: before its first buffer there. false: it was ended. */
+static bool add_dmabuf(struct client *client, const struct arena *arena, uint32_t arena_id) {
+	if (arena->dmabuf_fd < 0) {
+		return true;
+	}
+	int owned_fd = check_fd(client, fcntl(arena->dmabuf_fd, F_DUPFD_CLOEXEC, 0));
+	if (owned_fd < 0) {
+		return false;
+	}
+	uint8_t message[LIMIT_WAYLAND_MESSAGE_BYTES];
+	size_t size = wire_build(message, arena_id, ARENA_ADD_DMABUF,
+			&wire_arena_interface->requests[ARENA_ADD_DMABUF]);
+	return client_queue(client, message, size, &owned_fd, 1);
+}
+
 /* An isthmus_arena_v1, or a wl_shm_pool that covers all up to the arena's end. 0: the application
  * was ended. */
 static uint32_t create_arena(struct client *client, struct arena *arena) {
@@ -310,7 +326,8 @@ static uint32_t create_arena(struct client *client, struct arena *arena) {
 			ARENA_MANAGER_CREATE_ARENA,
 			&wire_arena_manager_interface->requests[ARENA_MANAGER_CREATE_ARENA], id,
 			(uint32_t)(offset >> 32), (uint32_t)offset, (uint32_t)arena->size);
-	return client_queue(client, message, size, &owned_fd, 1) ? id : 0;
+	return client_queue(client, message, size, &owned_fd, 1) &&
+		add_dmabuf(client, arena, id) ? id : 0;
 }
 
 static uint32_t get_arena(struct client *client, uint32_t arena_id) {

@@ -34,6 +34,7 @@ struct upstream {
 
 	struct isthmus_relay_v1 *relay; // managed, else NULL
 	struct isthmus_arena_manager_v1 *arenas; // likewise
+	bool takes_dmabufs;
 	struct wp_security_context_manager_v1 *security; // drop-in, NULL where not offered
 	int security_close_fd; // while open, the security context's listening socket lives
 	int security_listen_fd;
@@ -90,6 +91,15 @@ static const struct isthmus_relay_v1_listener relay_listener = {
 		.launch = relay_handle_launch,
 };
 
+static void arenas_handle_dmabuf(void *data, struct isthmus_arena_manager_v1 *arenas) {
+	struct upstream *upstream = data;
+	upstream->takes_dmabufs = true;
+}
+
+static const struct isthmus_arena_manager_v1_listener arenas_listener = {
+		.dmabuf = arenas_handle_dmabuf,
+};
+
 static void registry_handle_global(void *data, struct wl_registry *registry, uint32_t name,
 		const char *interface, uint32_t version) {
 	struct upstream *upstream = data;
@@ -100,6 +110,8 @@ static void registry_handle_global(void *data, struct wl_registry *registry, uin
 			upstream->arenas == NULL) {
 		upstream->arenas = wl_registry_bind(
 				registry, name, &isthmus_arena_manager_v1_interface, 1);
+		isthmus_arena_manager_v1_add_listener(
+				upstream->arenas, &arenas_listener, upstream);
 	} else if (strcmp(interface, wp_security_context_manager_v1_interface.name) == 0 &&
 			upstream->security == NULL) {
 		upstream->security = wl_registry_bind(
@@ -144,7 +156,10 @@ static struct upstream *upstream_open(struct wl_event_loop *loop, const char *di
 	}
 	upstream->registry = wl_display_get_registry(upstream->display);
 	wl_registry_add_listener(upstream->registry, &registry_listener, upstream);
-	if (wl_display_roundtrip(upstream->display) < 0) {
+	// What is there, and then what that has to say.
+	if (wl_display_roundtrip(upstream->display) < 0 ||
+			(upstream->arenas != NULL &&
+					wl_display_roundtrip(upstream->display) < 0)) {
 		set_error(error, error_size, "the compositor closed the connection");
 		goto error;
 	}
@@ -330,6 +345,10 @@ bool upstream_connects(const struct upstream *upstream) {
 
 bool upstream_maps_arenas(const struct upstream *upstream) {
 	return upstream->relay != NULL;
+}
+
+bool upstream_takes_dmabufs(const struct upstream *upstream) {
+	return upstream->takes_dmabufs;
 }
 
 struct isthmus_arena_v1 *upstream_hold(

@@ -58,6 +58,9 @@ bool upstream_connects(const struct upstream *upstream);
 /* Whether the compositor maps arenas wherever they lie, by isthmus_arena_v1. */
 bool upstream_maps_arenas(const struct upstream *upstream);
 
+/* Whether its GPU reads arenas by their dma-bufs, where they have one. */
+bool upstream_takes_dmabufs(const struct upstream *upstream);
+
 /* Managed: the compositor maps it and keeps it mapped until it is let go of. NULL: it does not. */
 struct isthmus_arena_v1 *upstream_hold(
 		struct upstream *upstream, const struct pages_mapping *mapping);

@@ -60,6 +60,10 @@ bool upstream_maps_arenas(const struct upstream *upstream) {
 	return true;
 }
 
+bool upstream_takes_dmabufs(const struct upstream *upstream) {
+	return false;
+}
+
 struct isthmus_arena_v1 *upstream_hold(
 		struct upstream *upstream, const struct pages_mapping *mapping) {
 	return NULL;
