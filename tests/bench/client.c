@@ -85,6 +85,7 @@ static int run_start(struct bench *bench) {
 	first_frames(bench);
 	printf("frame\n");
 	wl_display_disconnect(bench->display);
+	free(bench->samples_us);
 	return 0;
 }
 

@@ -7,6 +7,7 @@ against hanging only.
 import ctypes
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -19,6 +20,16 @@ import unittest
 BUILD = os.environ['ISTHMUS_BUILD']
 SOURCE = os.environ['ISTHMUS_SOURCE']
 LIMIT_S = 60
+
+
+def build_option(name):
+    with open(f'{BUILD}/meson-info/intro-buildoptions.json') as file:
+        return next(option['value'] for option in json.load(file) if option['name'] == name)
+
+
+# In what a program says, ours or not: it may have ended by a signal before that was seen.
+SANITIZERS_FINDING = r'ERROR: \w+Sanitizer|runtime error: '
+SANITIZED = 'address' in build_option('b_sanitize')
 
 VMS = {
     'work': '#1b7f3b',
@@ -379,6 +390,7 @@ class Desktop:
                 os.unlink(path)
         if kind is None:
             assert status == 0, f'guivm-server ended with {status}\n{text}'
+            assert re.search(SANITIZERS_FINDING, text) is None, text
 
 
 def select_wait(seconds):

@@ -61,6 +61,7 @@ static void pad_plug(struct wlr_backend *backend) {
 
 static void pad_unplug(void) {
 	if (pad.impl != NULL) {
+		wl_list_remove(&group.link);
 		wlr_tablet_pad_finish(&pad);
 		pad.impl = NULL;
 	}

@@ -3,13 +3,14 @@
 application's own clock to within a millisecond, fifo barriers, ICC profiles there and back."""
 import os
 import queue
+import signal
 import subprocess
 import tempfile
 import threading
 import unittest
 
 import desktop
-from desktop import BUILD, LIMIT_S
+from desktop import BUILD, LIMIT_S, SANITIZED
 
 PROGRAMS = f'{BUILD}/tests/integration'
 TOLERANCE_US = 1000
@@ -49,6 +50,8 @@ class Rare(unittest.TestCase):
             env = dict(os.environ, XDG_RUNTIME_DIR=directory)
             env.pop('WAYLAND_DISPLAY', None)
             far = dict(env, LD_PRELOAD=preload) if preload else env
+            if preload and SANITIZED: # its runtime would come before all others
+                far['ASAN_OPTIONS'] = env.get('ASAN_OPTIONS', '') + ':verify_asan_link_order=0'
             started = []
 
             def start(*words, env=env):
@@ -71,6 +74,8 @@ class Rare(unittest.TestCase):
                 for process in reversed(started):
                     process.terminate()
                     process.wait(LIMIT_S)
+                aborted = [process.args for process in started if process.returncode == -signal.SIGABRT]
+                self.assertEqual(aborted, [])
 
     def check(self, spec, turns, preload=None):
         compositor, application = self.run_chain(spec, turns, preload)
