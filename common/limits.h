@@ -79,6 +79,9 @@
 #define LIMIT_OPAQUE_RECTS 64 /* [cut] of one surface: then nothing of it is */
 #define LIMIT_REGION_RECTS 4096 /* [app] of one wl_region */
 #define LIMIT_WAITING_COMMIT_BYTES (4 * 1024 * 1024) /* [app] one client's, that wait */
+#define LIMIT_OF_A_KIND 128 /* [app] one client's text inputs, say: see guivm-server/crowds.c */
+#define LIMIT_OUTPUT_OBJECTS 1024 /* [app] the same; libraries leave some behind */
+#define LIMIT_ICON_BUFFERS 64 /* [app] of one xdg_toplevel_icon_v1 */
 #define LIMIT_UNACKED_CONFIGURES 16384 /* [app] one client's; one that reads none ends as soon */
 #define LIMIT_ACTIVATION_TOKENS 128 /* [cut] of one VM: its oldest goes */
 #define LIMIT_CARRIED_BYTES (1024 * 1024) /* [refuse] text that the user takes to another VM */

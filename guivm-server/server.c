@@ -27,6 +27,7 @@
 #include "guivm-server/constraints.h"
 #include "guivm-server/control.h"
 #include "guivm-server/crop.h"
+#include "guivm-server/crowds.h"
 #include "guivm-server/cursor.h"
 #include "guivm-server/decoration.h"
 #include "guivm-server/gestures.h"
@@ -285,8 +286,10 @@ bool server_init(struct server *server, const struct server_options *options) {
 	server->unacked = unacked_create(server);
 	server->timing = timing_create(server);
 	server->crops = crops_create(server);
+	server->crowds = crowds_create(server);
 	if (server->releases == NULL || server->piles == NULL || server->unacked == NULL ||
-			server->timing == NULL || server->crops == NULL) {
+			server->timing == NULL || server->crops == NULL ||
+			server->crowds == NULL) {
 		log_error("out of memory");
 		goto error;
 	}
@@ -318,6 +321,7 @@ void server_stop(struct server *server) {
 
 static void server_finish_modules(struct server *server) {
 	output_manager_destroy(server->output_manager);
+	crowds_destroy(server->crowds);
 	crops_destroy(server->crops);
 	timing_destroy(server->timing);
 	releases_destroy(server->releases);

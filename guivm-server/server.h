@@ -15,6 +15,7 @@ struct carry;
 struct constraints;
 struct control;
 struct crops;
+struct crowds;
 struct cursor;
 struct decorations;
 struct gestures;
@@ -101,6 +102,7 @@ struct server {
 	struct unacked *unacked;
 	struct timing *timing;
 	struct crops *crops;
+	struct crowds *crowds;
 	struct output_manager *output_manager; // NULL: without, outputs keep their modes
 
 	struct wl_event_source *signals[2];
