@@ -9,8 +9,11 @@
 #include "control/client.h"
 #include "ext-image-capture-source-v1-client-protocol.h"
 #include "ext-image-copy-capture-v1-client-protocol.h"
+#include "single-pixel-buffer-v1-client-protocol.h"
 #include "tests/harness/ignore.h"
 #include "tests/pixels/world.h"
+#include "viewporter-client-protocol.h"
+#include "wlr-layer-shell-unstable-v1-client-protocol.h"
 
 static _Noreturn void die(const char *what) {
 	fprintf(stderr, "screen: %s\n", what);
@@ -31,11 +34,15 @@ static void registry_handle_global(void *data, struct wl_registry *registry, uin
 		uint32_t version;
 		void *proxy;
 	} globals[] = {
+			{&wl_compositor_interface, 4, &screen->compositor},
 			{&wl_shm_interface, 1, &screen->shm},
 			{&wl_output_interface, 1, &screen->output},
 			{&ext_image_copy_capture_manager_v1_interface, 1, &screen->captures},
 			{&ext_output_image_capture_source_manager_v1_interface, 1,
 					&screen->sources},
+			{&wp_single_pixel_buffer_manager_v1_interface, 1, &screen->single_pixels},
+			{&wp_viewporter_interface, 1, &screen->viewporter},
+			{&zwlr_layer_shell_v1_interface, 1, &screen->layer_shell},
 	};
 	for (size_t i = 0; i < sizeof(globals) / sizeof(globals[0]); i++) {
 		if (strcmp(globals[i].interface->name, interface) == 0) {
@@ -58,8 +65,10 @@ void screen_connect(struct screen *screen) {
 	screen->registry = wl_display_get_registry(screen->display);
 	wl_registry_add_listener(screen->registry, &registry_listener, screen);
 	screen_roundtrip(screen);
-	if (screen->shm == NULL || screen->output == NULL || screen->captures == NULL ||
-			screen->sources == NULL) {
+	if (screen->compositor == NULL || screen->shm == NULL || screen->output == NULL ||
+			screen->captures == NULL || screen->sources == NULL ||
+			screen->single_pixels == NULL || screen->viewporter == NULL ||
+			screen->layer_shell == NULL) {
 		die("a global is missing");
 	}
 	screen->control = control_create(screen->display, NULL, NULL);
@@ -71,12 +80,19 @@ void screen_connect(struct screen *screen) {
 void screen_disconnect(struct screen *screen) {
 	capture_finish(&screen->capture);
 	control_destroy(screen->control);
-	void *const proxies[] = {screen->shm, screen->output, screen->captures, screen->sources,
-			screen->registry};
+	void *const proxies[] = {screen->compositor, screen->shm, screen->output, screen->captures,
+			screen->sources, screen->single_pixels, screen->viewporter,
+			screen->layer_shell, screen->registry};
 	for (size_t i = 0; i < sizeof(proxies) / sizeof(proxies[0]); i++) {
 		wl_proxy_destroy(proxies[i]);
 	}
 	wl_display_disconnect(screen->display);
+}
+
+void screen_dispatch(struct screen *screen) {
+	if (wl_display_dispatch(screen->display) < 0) {
+		die("the compositor is gone");
+	}
 }
 
 static const struct control_window *find_window(struct screen *screen, const char *app_id) {
@@ -100,9 +116,7 @@ bool screen_find_window(struct screen *screen, const char *app_id, bool mapped, 
 		if (mapped ? right : window == NULL) {
 			break;
 		}
-		if (wl_display_dispatch(screen->display) < 0) {
-			die("the compositor is gone");
-		}
+		screen_dispatch(screen);
 	}
 	if (window != NULL) {
 		*x = window->x;
@@ -119,9 +133,7 @@ void screen_take(struct screen *screen) {
 	capture_init(&screen->capture, screen->captures, source, screen->shm);
 	ext_image_capture_source_v1_destroy(source);
 	while (screen->capture.state == CAPTURE_WAITING) {
-		if (wl_display_dispatch(screen->display) < 0) {
-			die("the compositor is gone");
-		}
+		screen_dispatch(screen);
 	}
 	if (screen->capture.state == CAPTURE_FAILED) {
 		die(screen->capture.error);
