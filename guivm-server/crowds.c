@@ -29,6 +29,7 @@ static const struct kind {
 	{"zwp_pointer_gesture_swipe_v1", LIMIT_OF_A_KIND},
 	{"zwp_primary_selection_device_v1", LIMIT_OF_A_KIND},
 	{"zwp_relative_pointer_v1", LIMIT_OF_A_KIND},
+	{"zwp_tablet_seat_v2", LIMIT_OF_A_KIND},
 	{"zwp_text_input_v3", LIMIT_OF_A_KIND},
 	{"zxdg_exported_v1", LIMIT_OF_A_KIND},
 	{"zxdg_exported_v2", LIMIT_OF_A_KIND},

@@ -70,9 +70,15 @@ static bool tool_point(struct tool *tool, struct tablet *tablet, struct hit *hit
 	cursor_position(server, &x, &y);
 	*hit = hit_test(server, x, y);
 	bool free_to_point = server->cursor->mode == CURSOR_PASSTHROUGH && !tool->plays_pointer;
-	if (wlr_tablet_tool_v2_has_implicit_grab(tool->v2) && tool->v2->focused_surface != NULL) {
-		wlr_tablet_v2_tablet_tool_notify_motion(
-				tool->v2, x - tool->origin_x, y - tool->origin_y);
+	/*
+	 * What is pressed goes where it began, and nowhere when that is gone: not to what another
+	 * VM has below it. wlroots would also remember that one, and not notice when it goes.
+	 */
+	if (wlr_tablet_tool_v2_has_implicit_grab(tool->v2)) {
+		if (tool->v2->focused_surface != NULL) {
+			wlr_tablet_v2_tablet_tool_notify_motion(
+					tool->v2, x - tool->origin_x, y - tool->origin_y);
+		}
 		return true;
 	}
 	if (!free_to_point || server->wlr_seat->drag != NULL || hit->surface == NULL ||
@@ -159,6 +165,9 @@ static void tool_focus_view(struct server *server, struct wlr_surface *surface) 
 	if (view != NULL && (view != focus_view(server) || focus_layer(server) != NULL)) {
 		focus_set_view(server, view);
 	}
+	if (view != NULL) {
+		focus_use_view(view);
+	}
 }
 
 static void tablet_handle_tip(struct wl_listener *listener, void *data) {
@@ -182,7 +191,7 @@ static void tablet_handle_tip(struct wl_listener *listener, void *data) {
 		return;
 	}
 	if (tool_point(tool, tablet, &hit)) {
-		tool_focus_view(server, hit.surface);
+		tool_focus_view(server, tool->v2->focused_surface);
 		wlr_tablet_v2_tablet_tool_notify_down(tool->v2);
 		wlr_tablet_tool_v2_start_implicit_grab(tool->v2);
 		return;
@@ -203,6 +212,7 @@ static void tablet_handle_button(struct wl_listener *listener, void *data) {
 				event->state == WLR_BUTTON_PRESSED
 					? ZWP_TABLET_PAD_V2_BUTTON_STATE_PRESSED
 					: ZWP_TABLET_PAD_V2_BUTTON_STATE_RELEASED);
+		wlr_tablet_tool_v2_start_implicit_grab(tool->v2); // while it is pressed
 	}
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
+#include <string.h>
 #include <wlr/types/wlr_compositor.h>
 #include <wlr/types/wlr_seat.h>
 #include <wlr/types/wlr_tablet_pad.h>
@@ -158,6 +159,47 @@ void tablet_pads_destroy(struct tablets *tablets) {
 	}
 }
 
+/* More numbers at the end of an array of the device's. false: out of memory. */
+static bool append(unsigned int **numbers, size_t *count, const unsigned int *more, size_t n_more) {
+	unsigned int *all = reallocarray(*numbers, *count + n_more + 1, sizeof(*all));
+	if (all == NULL) {
+		return false;
+	}
+	*numbers = all;
+	if (n_more > 0) {
+		memcpy(all + *count, more, n_more * sizeof(*all));
+	}
+	*count += n_more;
+	return true;
+}
+
+/*
+ * When a client destroys its pad, wlroots detaches as many rings and strips from it as the last
+ * group has, and writes to its memory when the others go. So the last group gets all of them.
+ */
+static bool pad_gather(struct wlr_tablet_pad *device) {
+	struct wlr_tablet_pad_group *group, *last;
+	if (wl_list_empty(&device->groups)) {
+		return true;
+	}
+	last = wl_container_of(device->groups.prev, last, link);
+	wl_list_for_each(group, &device->groups, link) {
+		if (group == last) {
+			break;
+		}
+		if (!append(&last->rings, &last->ring_count, group->rings, group->ring_count)) {
+			return false;
+		}
+		group->ring_count = 0;
+		if (!append(&last->strips, &last->strip_count, group->strips,
+				group->strip_count)) {
+			return false;
+		}
+		group->strip_count = 0;
+	}
+	return true;
+}
+
 void tablet_add_pad(struct server *server, struct wlr_input_device *device) {
 	struct tablets *tablets = server->tablets;
 	struct pad *pad = calloc(1, sizeof(*pad));
@@ -166,7 +208,9 @@ void tablet_add_pad(struct server *server, struct wlr_input_device *device) {
 	}
 	pad->tablets = tablets;
 	pad->device = wlr_tablet_pad_from_input_device(device);
-	pad->v2 = wlr_tablet_pad_create(tablets->manager, server->wlr_seat, device);
+	if (pad_gather(pad->device)) {
+		pad->v2 = wlr_tablet_pad_create(tablets->manager, server->wlr_seat, device);
+	}
 	if (pad->v2 == NULL) {
 		free(pad);
 		return;
