@@ -20,14 +20,26 @@ struct drag {
 	struct wlr_drag *wlr_drag;
 	struct wlr_drag_icon *icon; // NULL: the drag has none, or no longer
 	struct window window; // of icon
-	struct wl_listener icon_map, icon_unmap, icon_commit, icon_destroy, destroy;
+	struct wl_listener icon_map, icon_unmap, icon_commit, icon_destroy, client_destroy, destroy;
 };
 
 bool drag_allows(struct server *server, struct wlr_surface *surface) {
 	const struct wlr_drag *drag = server->wlr_seat->drag;
-	return drag == NULL || drag->seat_client == NULL ||
-	       selection_drag_allowed(drag->seat_client->client,
-			       wl_resource_get_client(surface->resource));
+	return drag == NULL || (drag->seat_client != NULL &&
+		selection_drag_allowed(drag->seat_client->client,
+				wl_resource_get_client(surface->resource)));
+}
+
+/* Whatever kind it is of, started or not. It is freed. */
+static void drag_cancel(struct wlr_drag *wlr_drag) {
+	wlr_drag->pointer_grab.interface->cancel(&wlr_drag->pointer_grab);
+}
+
+void drag_cancel_touch(struct server *server) {
+	struct wlr_drag *wlr_drag = server->wlr_seat->drag;
+	if (wlr_drag != NULL && wlr_drag->grab_type == WLR_DRAG_GRAB_KEYBOARD_TOUCH) {
+		drag_cancel(wlr_drag);
+	}
 }
 
 void drag_move_icon(struct server *server) {
@@ -84,6 +96,7 @@ static void drag_handle_destroy(struct wl_listener *listener, void *data) {
 	struct drag *drag = wl_container_of(listener, drag, destroy);
 	struct server *server = drag->server;
 	drag_drop_icon(drag);
+	wl_list_remove(&drag->client_destroy.link);
 	wl_list_remove(&drag->destroy.link);
 	server->seat->drag = NULL;
 	free(drag);
@@ -117,6 +130,12 @@ static void drag_show_icon(struct drag *drag, struct wlr_drag_icon *icon) {
 	}
 }
 
+/* The client let go of the seat, or is gone: nobody could tell any more whose drag it is. */
+static void drag_handle_client_destroy(struct wl_listener *listener, void *data) {
+	struct drag *drag = wl_container_of(listener, drag, client_destroy);
+	drag_cancel(drag->wlr_drag);
+}
+
 static void drag_handle_start(struct wl_listener *listener, void *data) {
 	struct seat *seat = wl_container_of(listener, seat, start_drag);
 	struct wlr_drag *wlr_drag = data;
@@ -128,8 +147,31 @@ static void drag_handle_start(struct wl_listener *listener, void *data) {
 	drag->server = seat->server;
 	drag->wlr_drag = wlr_drag;
 	seat->drag = drag;
+	listen(&drag->client_destroy, drag_handle_client_destroy,
+			&wlr_drag->seat_client->events.destroy);
 	listen(&drag->destroy, drag_handle_destroy, &wlr_drag->events.destroy);
 	drag_show_icon(drag, wlr_drag->icon);
+}
+
+static uint32_t drag_handle_up_without_source(struct wlr_seat_touch_grab *grab, uint32_t time_ms,
+		struct wlr_touch_point *point) {
+	struct wlr_drag *wlr_drag = grab->data;
+	if (wlr_drag->grab_touch_id == point->touch_id) {
+		drag_cancel(wlr_drag);
+	}
+	return 0;
+}
+
+/* wlroots takes for granted that a drag by touch has a source, and looks at it when it is over. */
+static void drag_start_touch(struct wlr_seat *seat, struct wlr_drag *wlr_drag, uint32_t serial,
+		struct wlr_touch_point *point) {
+	static struct wlr_touch_grab_interface without_source;
+	if (wlr_drag->source == NULL) {
+		without_source = *wlr_drag->touch_grab.interface;
+		without_source.up = drag_handle_up_without_source;
+		wlr_drag->touch_grab.interface = &without_source;
+	}
+	wlr_seat_start_touch_drag(seat, wlr_drag, serial, point);
 }
 
 /* Only with a button or finger that is still down on the surface that the drag starts from. */
@@ -142,9 +184,11 @@ static void drag_handle_request(struct wl_listener *listener, void *data) {
 		wlr_seat_start_pointer_drag(wlr_seat, event->drag, event->serial);
 	} else if (wlr_seat_validate_touch_grab_serial(
 				   wlr_seat, event->origin, event->serial, &point)) {
-		wlr_seat_start_touch_drag(wlr_seat, event->drag, event->serial, point);
+		drag_start_touch(wlr_seat, event->drag, event->serial, point);
+	} else if (event->drag->source != NULL) {
+		wlr_data_source_destroy(event->drag->source); // and the drag with it
 	} else {
-		wlr_data_source_destroy(event->drag->source);
+		drag_cancel(event->drag);
 	}
 }
 

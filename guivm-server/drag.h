@@ -17,5 +17,7 @@ void drag_unwatch(struct server *server);
 void drag_move_icon(struct server *server);
 /* Whether the pointer may enter a surface: always without a drag. */
 bool drag_allows(struct server *server, struct wlr_surface *surface);
+/* A drag that fingers make is over: they were none. */
+void drag_cancel_touch(struct server *server);
 
 #endif

@@ -11,6 +11,7 @@
 #include <wlr/types/wlr_touch.h>
 
 #include "guivm-server/cursor.h"
+#include "guivm-server/drag.h"
 #include "guivm-server/focus.h"
 #include "guivm-server/hit.h"
 #include "guivm-server/idle.h"
@@ -163,6 +164,7 @@ static void touch_handle_cancel(struct wl_listener *listener, void *data) {
 	struct touch_device *device = wl_container_of(listener, device, cancel);
 	struct wlr_seat *seat = device->server->wlr_seat;
 	const struct wlr_touch_cancel_event *event = data;
+	drag_cancel_touch(device->server);
 	struct wlr_touch_point *point = wlr_seat_touch_get_point(seat, event->touch_id);
 	if (point == NULL || point->client == NULL) {
 		touch_end(device, event->touch_id, event->time_msec);

@@ -84,6 +84,10 @@ static const struct wl_pointer_listener pointer_listener = {
 	.motion = IGNORE,
 	.button = pointer_button,
 	.axis = IGNORE,
+	.frame = IGNORE,
+	.axis_source = IGNORE,
+	.axis_stop = IGNORE,
+	.axis_discrete = IGNORE,
 };
 
 static void registry_global(void *data, struct wl_registry *registry, uint32_t name,
@@ -97,7 +101,7 @@ static void registry_global(void *data, struct wl_registry *registry, uint32_t n
 		{&wl_compositor_interface, 4, &app->compositor},
 		{&wl_subcompositor_interface, 1, &app->subcompositor},
 		{&wl_shm_interface, 1, &app->shm},
-		{&wl_seat_interface, 4, &app->seat},
+		{&wl_seat_interface, 5, &app->seat},
 		{&xdg_wm_base_interface, 3, &app->wm_base},
 		{&xdg_activation_v1_interface, 1, &app->activation},
 		{&zwlr_layer_shell_v1_interface, 4, &app->layer_shell},

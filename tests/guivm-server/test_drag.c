@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <malloc.h>
+#include <wlr/interfaces/wlr_touch.h>
 #include <wlr/types/wlr_data_device.h>
 #include <wlr/types/wlr_seat.h>
 
 #include "guivm-server/focus.h"
+#include "guivm-server/seat.h"
 #include "tests/guivm-server/desk.h"
 #include "tests/harness/ignore.h"
 
@@ -192,6 +195,123 @@ TEST(the_keyboard_comes_back_after_a_drag) {
 	EXPECT(work.app.keyboard_focus == work.window.surface);
 	wl_data_source_destroy(source);
 	wl_surface_destroy(icon);
+	dragger_finish(&work);
+	desk_finish(&desk);
+}
+
+/* Whoever lets go of its seat in the middle of a drag is nobody, who could go anywhere. */
+TEST(a_drag_of_a_client_that_lets_go_of_its_seat_is_over) {
+	struct desk desk;
+	struct dragger work, untrusted;
+	struct wl_surface *icon;
+	desk_init(&desk);
+	dragger_init(&work, &desk, "work", 20);
+	dragger_init(&untrusted, &desk, "untrusted", 420);
+	struct wl_data_source *source = drag_start(&work, &icon);
+	desk_point(&desk, 100, 150);
+	EXPECT(desk.server.wlr_seat->drag != NULL);
+	wl_seat_release(work.app.seat);
+	work.app.seat = NULL;
+	app_roundtrip(&work.app);
+	EXPECT(desk.server.wlr_seat->drag == NULL);
+	desk_point(&desk, 500, 200);
+	app_roundtrip(&untrusted.app);
+	EXPECT_INT(untrusted.n_enters, 0);
+	EXPECT(untrusted.offer == NULL);
+	desk_button(&desk, false);
+	wl_data_source_destroy(source);
+	wl_surface_destroy(icon);
+	dragger_finish(&untrusted);
+	dragger_finish(&work);
+	desk_finish(&desk);
+}
+
+TEST(drags_without_a_source_that_do_not_start_leave_nothing) {
+	struct desk desk;
+	struct dragger work;
+	desk_init(&desk);
+	dragger_init(&work, &desk, "work", 20);
+	size_t before = mallinfo2().uordblks;
+	for (int i = 0; i < 10000; i++) {
+		wl_data_device_start_drag(work.device, NULL, work.window.surface, NULL, 0);
+		if (i % 100 == 0) {
+			app_roundtrip(&work.app);
+		}
+	}
+	app_roundtrip(&work.app);
+	EXPECT(desk.server.wlr_seat->drag == NULL);
+	EXPECT(mallinfo2().uordblks < before + 10000 * 100);
+	dragger_finish(&work);
+	desk_finish(&desk);
+}
+
+static const struct wlr_touch_impl touch_impl = {.name = "test"};
+
+static void touch_down(void *data, struct wl_touch *touch, uint32_t serial, uint32_t time_ms,
+		struct wl_surface *surface, int32_t id, wl_fixed_t x, wl_fixed_t y) {
+	*(uint32_t *)data = serial;
+}
+
+static const struct wl_touch_listener touch_listener = {
+	.down = touch_down,
+	.up = IGNORE,
+	.motion = IGNORE,
+	.frame = IGNORE,
+	.cancel = IGNORE,
+};
+
+/* A finger on the middle of the window, which begins to drag nothing with it. */
+static struct wl_touch *drag_by_finger(struct dragger *dragger, struct wlr_touch *finger) {
+	struct desk *desk = dragger->app.desk;
+	const struct wlr_box *box = &app_window_server(&dragger->window)->box;
+	uint32_t serial = 0;
+	wlr_touch_init(finger, &touch_impl, "test");
+	seat_add_device(&desk->server, &finger->base);
+	app_roundtrip(&dragger->app);
+	struct wl_touch *touch = wl_seat_get_touch(dragger->app.seat);
+	wl_touch_add_listener(touch, &touch_listener, &serial);
+	app_roundtrip(&dragger->app);
+	wl_signal_emit_mutable(&finger->events.down, &(struct wlr_touch_down_event){
+		.touch = finger, .x = (box->x + 150.0) / DESK_WIDTH,
+		.y = (box->y + 100.0) / DESK_HEIGHT,
+	});
+	app_roundtrip(&dragger->app);
+	EXPECT(serial != 0);
+	wl_data_device_start_drag(dragger->device, NULL, dragger->window.surface, NULL, serial);
+	app_roundtrip(&dragger->app);
+	EXPECT(desk->server.wlr_seat->drag != NULL);
+	return touch;
+}
+
+TEST(a_finger_that_drags_without_a_source_is_lifted) {
+	struct desk desk;
+	struct dragger work;
+	struct wlr_touch finger;
+	desk_init(&desk);
+	dragger_init(&work, &desk, "work", 20);
+	struct wl_touch *touch = drag_by_finger(&work, &finger);
+	wl_signal_emit_mutable(&finger.events.up, &(struct wlr_touch_up_event){.touch = &finger});
+	EXPECT(desk.server.wlr_seat->drag == NULL);
+	EXPECT(!wlr_seat_keyboard_has_grab(desk.server.wlr_seat));
+	wlr_touch_finish(&finger);
+	wl_touch_destroy(touch);
+	dragger_finish(&work);
+	desk_finish(&desk);
+}
+
+TEST(a_finger_that_was_none_ends_its_drag) {
+	struct desk desk;
+	struct dragger work;
+	struct wlr_touch finger;
+	desk_init(&desk);
+	dragger_init(&work, &desk, "work", 20);
+	struct wl_touch *touch = drag_by_finger(&work, &finger);
+	wl_signal_emit_mutable(
+			&finger.events.cancel, &(struct wlr_touch_cancel_event){.touch = &finger});
+	EXPECT(desk.server.wlr_seat->drag == NULL);
+	EXPECT(!wlr_seat_keyboard_has_grab(desk.server.wlr_seat));
+	wlr_touch_finish(&finger);
+	wl_touch_destroy(touch);
 	dragger_finish(&work);
 	desk_finish(&desk);
 }
