@@ -180,7 +180,11 @@ static void drag_handle_request(struct wl_listener *listener, void *data) {
 	struct wlr_seat *wlr_seat = seat->server->wlr_seat;
 	const struct wlr_seat_request_start_drag_event *event = data;
 	struct wlr_touch_point *point;
-	if (wlr_seat_validate_pointer_grab_serial(wlr_seat, event->origin, event->serial)) {
+	/* wlroots destroys the source of the drag before, and what is dragged along with that. */
+	if (event->drag->source != NULL && event->drag->source == wlr_seat->drag_source) {
+		drag_cancel(event->drag);
+	} else if (wlr_seat_validate_pointer_grab_serial(
+				   wlr_seat, event->origin, event->serial)) {
 		wlr_seat_start_pointer_drag(wlr_seat, event->drag, event->serial);
 	} else if (wlr_seat_validate_touch_grab_serial(
 				   wlr_seat, event->origin, event->serial, &point)) {

@@ -245,6 +245,39 @@ TEST(drags_without_a_source_that_do_not_start_leave_nothing) {
 	desk_finish(&desk);
 }
 
+/* A drag that ended in a drop has a source until who took it has finished. */
+TEST(a_source_that_was_dropped_is_not_dragged_again) {
+	struct desk desk;
+	struct dragger work;
+	struct wl_surface *icon;
+	desk_init(&desk);
+	dragger_init(&work, &desk, "work", 20);
+	struct wl_data_source *source = drag_start(&work, &icon);
+	desk_point(&desk, 100, 150);
+	app_roundtrip(&work.app);
+	EXPECT(work.offer != NULL);
+	wl_data_offer_accept(work.offer, 0, "text/plain");
+	wl_data_offer_set_actions(work.offer, WL_DATA_DEVICE_MANAGER_DND_ACTION_COPY,
+			WL_DATA_DEVICE_MANAGER_DND_ACTION_COPY);
+	app_roundtrip(&work.app);
+	desk_button(&desk, false);
+	EXPECT(desk.server.wlr_seat->drag == NULL);
+	EXPECT(desk.server.wlr_seat->drag_source != NULL);
+	desk_point(&desk, 110, 160);
+	desk_button(&desk, true);
+	app_roundtrip(&work.app);
+	wl_data_device_start_drag(
+			work.device, source, work.window.surface, NULL, work.app.serial);
+	app_roundtrip(&work.app);
+	EXPECT(desk.server.wlr_seat->drag == NULL);
+	EXPECT(desk.server.wlr_seat->drag_source != NULL);
+	desk_button(&desk, false);
+	wl_data_source_destroy(source);
+	wl_surface_destroy(icon);
+	dragger_finish(&work);
+	desk_finish(&desk);
+}
+
 static const struct wlr_touch_impl touch_impl = {.name = "test"};
 
 static void touch_down(void *data, struct wl_touch *touch, uint32_t serial, uint32_t time_ms,
