@@ -269,23 +269,44 @@ static void popups_handle_grab_begin(struct wl_listener *listener, void *data) {
 	}
 }
 
-/*
- * wlroots enters a popup that grabs twice into its list twice, and the list then holds on to it
- * when it is gone. This is called before the second request is: taken out, it may be entered again.
- */
+static bool popup_has_keyboard(struct server *server, const struct wlr_xdg_popup *popup) {
+	struct wlr_surface *focused = server->wlr_seat->keyboard_state.focused_surface;
+	return focused != NULL && wl_resource_get_client(focused->resource) ==
+			wl_resource_get_client(popup->resource);
+}
+
+static void popups_handle_grab(struct server *server, struct wlr_xdg_popup *popup) {
+	/*
+	 * wlroots enters a popup that grabs twice into its list twice, and the list then holds on
+	 * to it when it is gone. Taken out, it may be entered again.
+	 */
+	if (popup->seat != NULL) {
+		wl_list_remove(&popup->grab_link);
+		wl_list_init(&popup->grab_link);
+		wl_resource_post_error(popup->resource, XDG_POPUP_ERROR_INVALID_GRAB,
+				"the popup grabs already");
+	} else if (!popup_has_keyboard(server, popup)) {
+		/* wlroots has one grab for all: what another VM has there would go as well. */
+		wlr_xdg_popup_destroy(popup);
+	}
+}
+
+/* This is called before the request is: what it finds destroyed it does nothing to. */
 static void popups_handle_message(void *data, enum wl_protocol_logger_type direction,
 		const struct wl_protocol_logger_message *message) {
-	const int grab = 1; // xdg_popup.grab
-	if (direction != WL_PROTOCOL_LOGGER_REQUEST || message->message_opcode != grab ||
+	enum { POPUP_GRAB = 1, POPUP_REPOSITION = 2 };
+	struct server *server = data;
+	int opcode = message->message_opcode;
+	if (direction != WL_PROTOCOL_LOGGER_REQUEST ||
+			(opcode != POPUP_GRAB && opcode != POPUP_REPOSITION) ||
 			strcmp(wl_resource_get_class(message->resource), "xdg_popup") != 0) {
 		return;
 	}
 	struct wlr_xdg_popup *popup = wlr_xdg_popup_from_resource(message->resource);
-	if (popup != NULL && popup->seat != NULL) {
-		wl_list_remove(&popup->grab_link);
-		wl_list_init(&popup->grab_link);
-		wl_resource_post_error(message->resource, XDG_POPUP_ERROR_INVALID_GRAB,
-				"the popup grabs already");
+	if (popup != NULL && opcode == POPUP_GRAB) {
+		popups_handle_grab(server, popup);
+	} else if (popup != NULL && !popup->base->initialized) {
+		wlr_xdg_popup_destroy(popup); // wlroots configures it, which asserts that it can
 	}
 }
 

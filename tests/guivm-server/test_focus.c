@@ -268,6 +268,28 @@ TEST(a_popup_grab_without_focus_is_undone) {
 	pair_finish(&pair);
 }
 
+TEST(a_popup_grab_without_focus_leaves_that_of_another_vm_alone) {
+	struct pair pair;
+	struct app_window menu, popup;
+	pair_init(&pair);
+	desk_click(&pair.desk, 500, 200); // a serial for "untrusted"
+	app_roundtrip(&pair.untrusted);
+	desk_click(&pair.desk, 100, 200); // back to "work"
+	app_roundtrip(&pair.work);
+	app_popup_create(&menu, &pair.first, &(struct wlr_box){10, 10, 50, 50}, pair.work.serial);
+	app_window_show(&menu, 50, 50, WHITE);
+	desk_turn(&pair.desk);
+	app_popup_create(&popup, &pair.second, &(struct wlr_box){10, 10, 50, 50},
+			pair.untrusted.serial);
+	desk_turn(&pair.desk);
+	app_roundtrip(&pair.untrusted);
+	app_roundtrip(&pair.work);
+	EXPECT(popup.dismissed);
+	EXPECT(!menu.dismissed);
+	EXPECT(wlr_seat_keyboard_has_grab(pair.desk.server.wlr_seat));
+	pair_finish(&pair);
+}
+
 TEST(a_popup_grab_of_the_focused_application_stays_until_a_click_elsewhere) {
 	struct pair pair;
 	struct app_window popup;

@@ -277,6 +277,34 @@ TEST(a_popup_that_grabs_twice_ends_its_client_alone) {
 	desk_finish(&desk);
 }
 
+/* What a popup is asked for before its first commit, when it cannot be configured. */
+TEST(a_popup_that_moves_too_early_harms_nobody) {
+	struct desk desk;
+	struct app work, untrusted;
+	struct app_window first, second, popup;
+	desk_init(&desk);
+	app_connect(&work, &desk, "work");
+	app_connect(&untrusted, &desk, "untrusted");
+	app_window_create(&first, &work);
+	app_window_show(&first, 300, 200, WHITE);
+	app_window_create(&second, &untrusted);
+	app_window_show(&second, 300, 200, WHITE);
+	struct xdg_positioner *positioner = xdg_wm_base_create_positioner(untrusted.wm_base);
+	xdg_positioner_set_size(positioner, 50, 50);
+	xdg_positioner_set_anchor_rect(positioner, 0, 0, 10, 10);
+	app_window_init(&popup, &untrusted);
+	popup.popup = xdg_surface_get_popup(popup.xdg_surface, second.xdg_surface, positioner);
+	xdg_popup_reposition(popup.popup, positioner, 1);
+	xdg_positioner_destroy(positioner);
+	wl_surface_commit(popup.surface);
+	EXPECT_INT(app_error(&untrusted), -1);
+	EXPECT(app_window_server(&popup) == NULL);
+	EXPECT_INT(app_error(&work), -1);
+	app_disconnect(&untrusted);
+	app_disconnect(&work);
+	desk_finish(&desk);
+}
+
 TEST(rotated_and_clipped_buffers_are_shown) {
 	struct desk desk;
 	struct app work;
