@@ -4,6 +4,9 @@
  * GPU's driver, as a dmabuf) and is shown when a fence says so (a timeline of the same driver).
  * Says in lines what it is told of formats, and what became of each thing that it tried; ends at
  * the end of its input.
+ *
+ * In place of guivm-relay (ISTHMUS_RELAY): a VM with two windows in arenas that have dma-bufs. The
+ * first arena and its dma-buf are the same dumb buffer, the second's are not the same memory.
  */
 #include <drm/drm.h>
 #include <errno.h>
@@ -15,9 +18,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <wayland-client.h>
 
+#include "isthmus-arena-v1-client-protocol.h"
+#include "isthmus-relay-v1-client-protocol.h"
 #include "linux-dmabuf-v1-client-protocol.h"
 #include "linux-drm-syncobj-v1-client-protocol.h"
 #include "tests/harness/ignore.h"
@@ -30,12 +36,15 @@
 #define CARD "/dev/dri/card0"
 #define FORMAT_XRGB8888 0x34325258u // DRM_FORMAT_XRGB8888
 #define COLOR 0xff20a040u
+#define OTHER_COLOR 0xffa04020u
 
 static struct wl_display *display;
 static struct wl_compositor *compositor;
 static struct xdg_wm_base *wm_base;
 static struct zwp_linux_dmabuf_v1 *dmabuf;
 static struct wp_linux_drm_syncobj_manager_v1 *syncobj;
+static struct isthmus_relay_v1 *relay;
+static struct isthmus_arena_manager_v1 *arenas;
 static struct wl_surface *surface;
 static int card;
 
@@ -58,6 +67,11 @@ static void handle_global(void *data, struct wl_registry *registry, uint32_t nam
 		say("linux-drm-syncobj %u", version);
 		syncobj = wl_registry_bind(registry, name,
 				&wp_linux_drm_syncobj_manager_v1_interface, 1);
+	} else if (strcmp(interface, "isthmus_relay_v1") == 0) {
+		relay = wl_registry_bind(registry, name, &isthmus_relay_v1_interface, 1);
+	} else if (strcmp(interface, "isthmus_arena_manager_v1") == 0) {
+		arenas = wl_registry_bind(
+				registry, name, &isthmus_arena_manager_v1_interface, 1);
 	}
 }
 
@@ -109,8 +123,8 @@ static void fill(int fd, off_t offset, uint32_t color) {
 	munmap(pixels, BYTES);
 }
 
-/* The GPU's own memory. */
-static int make_dmabuf(uint32_t color) {
+/* The GPU's own memory, which lies at *offset of the card as well. */
+static int make_dumb(uint32_t color, uint64_t *offset) {
 	struct drm_mode_create_dumb create = {.width = SIDE, .height = SIDE, .bpp = 32};
 	if (ioctl(card, DRM_IOCTL_MODE_CREATE_DUMB, &create) < 0 || create.pitch != STRIDE) {
 		give_up("dumb buffer");
@@ -123,7 +137,13 @@ static int make_dmabuf(uint32_t color) {
 		give_up("dmabuf");
 	}
 	fill(card, (off_t)map.offset, color);
+	*offset = map.offset;
 	return prime.fd;
+}
+
+static int make_dmabuf(uint32_t color) {
+	uint64_t offset;
+	return make_dumb(color, &offset);
 }
 
 /* Of ordinary memory: whether a GPU can use that depends on its driver. */
@@ -188,6 +208,7 @@ static const struct xdg_toplevel_listener toplevel_listener = {IGNORE, IGNORE, I
 
 static void make_window(void) {
 	static bool configured;
+	configured = false;
 	surface = wl_compositor_create_surface(compositor);
 	struct xdg_surface *xdg_surface = xdg_wm_base_get_xdg_surface(wm_base, surface);
 	xdg_surface_add_listener(xdg_surface, &xdg_surface_listener, &configured);
@@ -280,6 +301,48 @@ static void show_fenced(struct wl_buffer *buffer, struct wl_buffer *next) {
 	say("fences passed");
 }
 
+/* A window over an arena. The surface is the program's last. */
+static void show_arena(int fd, uint64_t offset, int dmabuf_fd) {
+	make_window();
+	struct isthmus_arena_v1 *arena = isthmus_arena_manager_v1_create_arena(arenas, fd,
+			(uint32_t)(offset >> 32), (uint32_t)offset, BYTES);
+	isthmus_arena_v1_add_dmabuf(arena, dmabuf_fd);
+	show(isthmus_arena_v1_create_buffer(
+		     arena, 0, SIDE, SIDE, STRIDE, WL_SHM_FORMAT_XRGB8888), "arena");
+	wl_display_roundtrip(display);
+}
+
+/* Another connection, of an application of the VM that this relay is for. */
+static void be_application(void) {
+	int sockets[2];
+	isthmus_relay_v1_set_state(relay, ISTHMUS_RELAY_V1_STATE_CONNECTED, 0);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0) {
+		give_up("socketpair");
+	}
+	isthmus_relay_v1_create_client(relay, sockets[0]);
+	wl_display_roundtrip(display);
+	display = wl_display_connect_to_fd(sockets[1]);
+	arenas = NULL;
+	wl_registry_add_listener(wl_display_get_registry(display), &registry_listener, NULL);
+	wl_display_roundtrip(display);
+}
+
+static int run_relay(void) {
+	uint64_t offset;
+	be_application();
+	int dmabuf_fd = make_dumb(COLOR, &offset);
+	show_arena(card, offset, dmabuf_fd);
+	int memory = memfd_create("pixels", MFD_CLOEXEC);
+	if (memory < 0 || ftruncate(memory, BYTES) < 0) {
+		give_up("memfd");
+	}
+	fill(memory, 0, OTHER_COLOR);
+	show_arena(memory, 0, dmabuf_fd);
+	while (wl_display_dispatch(display) >= 0) {
+	}
+	return 1;
+}
+
 static int run(void) {
 	struct pollfd fds[2] = {
 		{.fd = wl_display_get_fd(display), .events = POLLIN},
@@ -306,6 +369,13 @@ int main(int argc, char **argv) {
 	struct wl_registry *registry = wl_display_get_registry(display);
 	wl_registry_add_listener(registry, &registry_listener, NULL);
 	wl_display_roundtrip(display);
+	card = open(CARD, O_RDWR | O_CLOEXEC);
+	if (card < 0) {
+		give_up(CARD);
+	}
+	if (relay != NULL) {
+		return run_relay();
+	}
 	if (dmabuf == NULL) {
 		say("no linux-dmabuf");
 		return 0;
@@ -313,10 +383,6 @@ int main(int argc, char **argv) {
 	zwp_linux_dmabuf_feedback_v1_add_listener(zwp_linux_dmabuf_v1_get_default_feedback(dmabuf),
 			&feedback_listener, NULL);
 	wl_display_roundtrip(display);
-	card = open(CARD, O_RDWR | O_CLOEXEC);
-	if (card < 0) {
-		give_up(CARD);
-	}
 	int fd = make_dmabuf(COLOR);
 	make_window();
 	struct wl_buffer *asked = ask_for_buffer(fd);

@@ -19,6 +19,7 @@ COLOR = '#b3261e'
 GREEN = (0x20, 0xa0, 0x40)  # of isthmus-test-dmabuf
 PROGRAMS = [f'{machines.BUILD}/tests/{path}' for path in (
     'integration/isthmus-test-devices', 'vm/isthmus-test-dmabuf', 'vm/isthmus-test-evdev')]
+BROWN = (0xa0, 0x40, 0x20)
 DROP_IN = '/run/systemd/system/guivm-server.service.d'
 
 
@@ -46,11 +47,13 @@ class Lone(machines.Desktop):
     def root(self, command):
         return self.gui.shell(command, user='root')
 
-    def draw_with_a_gpu(self):
+    def draw_with_a_gpu(self, **environment):
+        """environment: more for guivm-server."""
         self.root('chmod 666 /dev/dri/* /dev/udmabuf')
         # One that is the processor makes its code as it goes, and its fences of udmabuf. Drop-ins count in the
         # order of their names.
-        settings = ('[Service]', 'Environment=WLR_RENDERER=gles2 WLR_RENDERER_ALLOW_SOFTWARE=1',
+        more = ' '.join(f'{name}={value}' for name, value in environment.items())
+        settings = ('[Service]', f'Environment=WLR_RENDERER=gles2 WLR_RENDERER_ALLOW_SOFTWARE=1 {more}',
                     'MemoryDenyWriteExecute=no', 'DeviceAllow=/dev/udmabuf rw', 'TimeoutStartSec=120')
         self.root(f'mkdir -p {DROP_IN}; printf "%s\\n" {shlex.join(settings)} >{DROP_IN}/with-gpu.conf; '
                   'systemctl daemon-reload')
@@ -173,6 +176,21 @@ class Devices(desktop.Booted):
         image = d.until_colors('content', lambda colors: colors.get(GREEN, 0) > 60000)
         self.assertEqual(image.pixel(window.x - 1, window.y + 5), desktop.rgb(COLOR))
         self.told('it is on the screen, in its frame')
+        d.root('killall appvm-proxy')
+        d.wait('--max-windows', '0')
+
+    @unittest.skipIf(not glob.glob('/usr/lib/*/libgallium-*.so'), 'no Mesa here to draw as a GPU')
+    def test_4_a_gpu_reads_an_arena_where_it_lies_or_its_mapping(self):
+        d = self.d
+        console = d.gui.console
+        d.draw_with_a_gpu(ISTHMUS_RELAY='/usr/bin/isthmus-test-dmabuf')
+        console.wait('is read by the GPU where it lies')
+        self.told('an arena was imported')
+        # That dma-buf is other memory, in the first window's colour.
+        console.wait('is mapped: the GPU reads something else there')
+        d.wait('--windows', '2')
+        d.until_colors('content', lambda colors: colors.get(BROWN, 0) == 256 * 256 and colors.get(GREEN, 0) > 1000)
+        self.told('and its pixels are on the screen, beside those of one that was refused')
 
 
 if __name__ == '__main__':
