@@ -265,6 +265,8 @@ static int handle_broker(int fd, uint32_t mask, void *data) {
 	while (xen_broker_take(xen->broker, &offer, &gntdev_fd, &event_fd)) {
 		bool mine = xen->base.joined && offer.serial == xen->serial;
 		if (offer.released_token != 0) {
+			log_debug("transport %s: nobody has a dma-buf any more",
+					xen->base.base.spec);
 			if (mine && xen->base.base.pages != NULL) {
 				pages_acked_dmabuf_released(
 					(struct pages_acked *)xen->base.base.pages,

@@ -14,6 +14,9 @@ import machines  # noqa: E402 (its folder is known only now)
 
 COLOR = '#b3261e'
 LIMIT_S = 120
+GPU = 'libisthmus-test-gpu.so'  # says that there is one
+KERNEL = os.environ.get('ISTHMUS_XEN_KERNEL')
+NEEDS_KERNEL = unittest.skipUnless(KERNEL, 'no ISTHMUS_XEN_KERNEL: Debian\'s cannot grant memory where it lies')
 VMS = {'web': {'label': 'Web', 'color': COLOR, 'applications': [
     {'name': 'Window', 'exec': ['isthmus-test-window', '--seed', '7']},
     {'name': 'Large', 'exec': ['isthmus-test-window', '--size', '3840x2160', '--seed', '9']},
@@ -21,6 +24,7 @@ VMS = {'web': {'label': 'Web', 'color': COLOR, 'applications': [
                                   "printf '\\033]11;#2040a0\\007\\033[?25l'; read word; "
                                   "printf '\\033]11;#20a040\\007'; read word"]},
     {'name': 'Shm', 'exec': ['weston-simple-shm']},
+    {'name': 'Close', 'exec': ['killall', 'isthmus-test-window']},
     {'name': 'Kill', 'exec': ['killall', '-9', 'appvm-proxy']},
 ]}}
 
@@ -31,7 +35,7 @@ class Domains(desktop.Booted):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.x = xen.Xen(VMS).__enter__()
+        cls.x = xen.Xen(VMS, [f'{xen.BUILD}/tests/xen/{GPU}'] if KERNEL else []).__enter__()
         cls.told('dom0 is up')
 
     @classmethod
@@ -209,12 +213,17 @@ class Domains(desktop.Booted):
         self.expect_picture(7)
         self.told('pixels of a PVH domain are exact')
 
-    @unittest.skipUnless(os.environ.get('ISTHMUS_XEN_KERNEL'), 'no ISTHMUS_XEN_KERNEL: Debian\'s cannot grant memory where it lies')
+    @NEEDS_KERNEL
     def test_b_memory_of_an_application_is_shown_where_it_lies(self):
         self.x.desk = self.x.shell
         self.x.shell('xl destroy web || true', 'root')
         self.x.create('web', grants=30000, kind='pvh', log='debug')
         self.x.console.wait("applications' memory is shared where it lies")
+        self.use_a_window()
+        self.told('pixels that nobody copied are exact')
+
+    def use_a_window(self):
+        """So often that its buffers are shared."""
         window = self.launch('Window')
         self.expect_picture(7)
         self.x.input(f'move {window.x + 100} {window.y + 100}', 'button 272 1', 'button 272 0')
@@ -222,7 +231,44 @@ class Domains(desktop.Booted):
             self.x.input('type a')
             self.expect_picture(seed, (100, 100))
         self.x.console.wait('is shared where it lies')
-        self.told('pixels that nobody copied are exact')
+
+    def create_both(self, kind):
+        """An application VM that shares its applications' memory, and a GUI VM that would have a GPU read it."""
+        self.x.shell('xl destroy web; xl destroy gui; true', 'root')
+        self.x.create('web', grants=30000, gui='gui', kind='pvh', log='debug')
+        self.x.create_gui(kind, log='debug', preload=GPU)
+        self.x.introduce('gui', 'web')
+        self.x.introduce('web', 'gui')
+
+    @NEEDS_KERNEL
+    def test_c_a_domain_that_exports_nothing_is_found_out(self):
+        self.create_both('pv')
+        self.use_a_window()
+        self.x.console.wait("not a GPU's to read: Invalid argument")
+        self.told('a PV domain exports nothing, and pixels are exact')
+
+    @NEEDS_KERNEL
+    def test_d_memory_is_exported_until_nobody_has_it(self):
+        self.create_both('pvh')
+        self.use_a_window()
+        # By the kernel (docs/deploy-xen.md says which can), or by the renderer, which has no GPU behind it.
+        line = self.x.console.wait(' is mapped')
+        if "not a GPU's" in line:
+            self.skipTest(f'this kernel exports nothing: {line.rpartition(":")[2]}')
+        self.told('memory was exported, the import was refused, and pixels are exact')
+        self.tried('launch', 'web', 'Close')
+        self.x.wait('--max-windows', '0')
+        self.x.console.wait('nobody has a dma-buf any more')
+        self.told('its end was told')
+        self.use_a_window()
+        self.x.shell('xl destroy web', 'root')
+        self.x.wait('--max-windows', '0')
+        self.x.create('web', grants=30000, gui='gui', kind='pvh')
+        self.x.introduce('gui', 'web')
+        self.x.introduce('web', 'gui')
+        self.launch('Window')
+        self.expect_picture(7)
+        self.told('a domain that died with exported memory harmed nobody')
 
 
 if __name__ == '__main__':

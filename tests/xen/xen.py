@@ -124,9 +124,9 @@ class Xen:
                    # libxl gives its daemons 10 s, whatever else this machine is doing.
                    f'(xl create /run/{name}.cfg || {{ xl destroy {name}; xl create /run/{name}.cfg; }})', 'root')
 
-    def create_gui(self):
+    def create_gui(self, kind='pv', **environment):
         """Starts a GUI VM beside dom0, in which everything below looks from then on."""
-        self.create('gui', 'gui')
+        self.create('gui', 'gui', kind, **environment)
         self.shell('in-domain gui connect', 'root')
         self.desk = self.in_gui
         self.in_gui('true')  # answered when it is up
