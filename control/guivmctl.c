@@ -26,6 +26,22 @@ enum option_id {
 };
 #define OPTION_BIT(id) (1u << ((id) - OPTION_DISPLAY))
 
+static enum exit_status command_reload(struct guivmctl *ctl, char **args, int n_args) {
+	if (!guivmctl_connect(ctl)) {
+		return STATUS_FAILED;
+	}
+	control_reload(ctl->control);
+	while (!ctl->reload_done) {
+		if (guivmctl_dispatch(ctl, -1) < 0) {
+			return STATUS_FAILED;
+		}
+	}
+	if (!ctl->reload_ok) {
+		guivmctl_error("the VM set was not reloaded; the one before is still in force");
+	}
+	return ctl->reload_ok ? STATUS_OK : STATUS_FAILED;
+}
+
 struct command {
 	const char *name;
 	int min_args, max_args;
@@ -195,22 +211,6 @@ bool guivmctl_connect(struct guivmctl *ctl) {
 		}
 	}
 	return true;
-}
-
-enum exit_status command_reload(struct guivmctl *ctl, char **args, int n_args) {
-	if (!guivmctl_connect(ctl)) {
-		return STATUS_FAILED;
-	}
-	control_reload(ctl->control);
-	while (!ctl->reload_done) {
-		if (guivmctl_dispatch(ctl, -1) < 0) {
-			return STATUS_FAILED;
-		}
-	}
-	if (!ctl->reload_ok) {
-		guivmctl_error("the VM set was not reloaded; the one before is still in force");
-	}
-	return ctl->reload_ok ? STATUS_OK : STATUS_FAILED;
 }
 
 static enum exit_status usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -66,7 +66,6 @@ enum exit_status command_status(struct guivmctl *ctl, char **args, int n_args);
 enum exit_status command_apps(struct guivmctl *ctl, char **args, int n_args);
 enum exit_status command_windows(struct guivmctl *ctl, char **args, int n_args);
 enum exit_status command_launch(struct guivmctl *ctl, char **args, int n_args);
-enum exit_status command_reload(struct guivmctl *ctl, char **args, int n_args);
 enum exit_status command_wait(struct guivmctl *ctl, char **args, int n_args);
 enum exit_status command_check(struct guivmctl *ctl, char **args, int n_args);
 enum exit_status command_probe_memory(struct guivmctl *ctl, char **args, int n_args);

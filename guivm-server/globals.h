@@ -8,7 +8,7 @@ struct server;
 
 /*
  * Protocols that wlroots implements by itself. They live as long as the display. Which of them a
- * client gets to see is vms_global_filter()'s business. false on no memory.
+ * client gets to see is decided in vms.c. false on no memory.
  */
 bool globals_create(struct server *server);
 

@@ -155,11 +155,4 @@ struct vm_launch *vm_launch(
 /* done is not called any more; the start itself goes on. */
 void vm_launch_forget(struct vm_launch *launch);
 
-/*
- * For wl_display_set_global_filter(), which vms_create() calls: a VM's applications see the
- * allow-list only and, for their relay, isthmus_arena_manager_v1; a relay's manager connection that
- * and isthmus_relay_v1; local clients all but these two.
- */
-bool vms_global_filter(const struct wl_client *client, const struct wl_global *global, void *data);
-
 #endif

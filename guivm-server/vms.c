@@ -18,7 +18,12 @@ struct vm_surface {
 	struct wl_listener destroy;
 };
 
-bool vms_global_filter(const struct wl_client *client, const struct wl_global *global, void *data) {
+/*
+ * A VM's applications see the allow-list only and, for their relay, isthmus_arena_manager_v1; a
+ * relay's manager connection that and isthmus_relay_v1; local clients all but these two.
+ */
+static bool global_filter(
+		const struct wl_client *client, const struct wl_global *global, void *data) {
 	struct vms *vms = data;
 	struct vm *vm = vm_from_client(client);
 	if (global == vms->relay_global) {
@@ -71,7 +76,7 @@ struct vms *vms_create(struct wl_display *display, struct vmset *vmset, const ch
 	vms_update_local_mark(vms);
 	vms->relay_global = relay_server_create(display, vms);
 	vms->path = path != NULL ? strdup(path) : NULL;
-	wl_display_set_global_filter(display, vms_global_filter, vms);
+	wl_display_set_global_filter(display, global_filter, vms);
 	if (vms->relay_global == NULL || !foreign_add(vms, display, "") ||
 			(path != NULL && vms->path == NULL) ||
 			!vms_create_vms(vms)) {

@@ -88,9 +88,8 @@ void vchan_finish(struct vchan *vchan);
 
 /* Calls the handler, which may destroy the vchan: the last thing that a source's callback does. */
 void vchan_notify(struct vchan *vchan);
-/* Has the handler called from the event loop. For all that is not itself at a callback's end. */
-void vchan_notify_later(struct vchan *vchan);
-/* Changes the state and has the handler called. reason is static; NULL unless DISCONNECTED. */
+/* Changes the state and has the handler called from the event loop. reason is static; NULL unless
+ * DISCONNECTED. */
 void vchan_set_state(struct vchan *vchan, enum vchan_state state, const char *reason);
 
 struct pages_impl {

@@ -32,7 +32,8 @@ static void vchan_handle_idle(void *data) {
 	vchan_notify(vchan);
 }
 
-void vchan_notify_later(struct vchan *vchan) {
+/* For all that is not itself at a callback's end. */
+static void vchan_notify_later(struct vchan *vchan) {
 	if (vchan->idle == NULL) {
 		vchan->idle = wl_event_loop_add_idle(vchan->transport->loop, vchan_handle_idle,
 				vchan);

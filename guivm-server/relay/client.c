@@ -22,26 +22,6 @@
 // Credit is given in large pieces: it only has to arrive before the window is used up.
 #define CLIENT_CREDIT_BYTES (LIMIT_CLIENT_WINDOW_BYTES / 4)
 
-static void conn_handle_readable(struct wlconn *conn, void *data) {
-	client_read_events(data);
-}
-
-static void conn_handle_drained(struct wlconn *conn, void *data) {
-	client_send_credit(data);
-}
-
-static void conn_handle_closed(struct wlconn *conn, void *data) {
-	struct client *client = data;
-	log_debug("client %u: the compositor closed its connection", client->id);
-	client_end(client);
-}
-
-static const struct wlconn_interface conn_impl = {
-		.readable = conn_handle_readable,
-		.drained = conn_handle_drained,
-		.closed = conn_handle_closed,
-};
-
 static void free_object_data(struct object *object, uint32_t id, void *data) {
 	if (object->interface == wire_surface_interface) {
 		free(object->data);
@@ -108,6 +88,55 @@ static void client_send_error(
 	}
 }
 
+/*
+ * Ends the application from this side: closes its connection and says LINK_CLIENT_CLOSE. As that
+ * tells the peer that the places of its buffers are free, it waits for the compositor to hang up,
+ * too, where there are any. It lives on, deaf, until the peer says the same. Nothing happens when
+ * it was ended before.
+ */
+static void client_end(struct client *client) {
+	if (client->conn == NULL) {
+		return;
+	}
+	client_close(client);
+	if (client->hangup == NULL) {
+		client_say_closed(client);
+	}
+}
+
+/* Gives back what the compositor's socket took. */
+static void client_send_credit(struct client *client) {
+	size_t queued = wlconn_queued(client->conn);
+	if (client->uncredited < CLIENT_CREDIT_BYTES ||
+			client->uncredited - CLIENT_CREDIT_BYTES < queued) {
+		return;
+	}
+	// queued may hold messages of the relay's own, which errs on the side of less credit.
+	uint32_t bytes = (uint32_t)(client->uncredited - queued);
+	client->uncredited = queued;
+	link_send(client->relay->link, LINK_CREDIT, client->id, bytes, NULL, 0);
+}
+
+static void conn_handle_readable(struct wlconn *conn, void *data) {
+	client_read_events(data);
+}
+
+static void conn_handle_drained(struct wlconn *conn, void *data) {
+	client_send_credit(data);
+}
+
+static void conn_handle_closed(struct wlconn *conn, void *data) {
+	struct client *client = data;
+	log_debug("client %u: the compositor closed its connection", client->id);
+	client_end(client);
+}
+
+static const struct wlconn_interface conn_impl = {
+		.readable = conn_handle_readable,
+		.drained = conn_handle_drained,
+		.closed = conn_handle_closed,
+};
+
 /* A compositor that does not take one more connection costs this application, not the link. */
 static void client_refuse(struct client *client) {
 	client_send_error(client, ID_MAP_DISPLAY, CLIENT_NO_MEMORY,
@@ -171,16 +200,6 @@ void client_destroy(struct client *client) {
 	free(client);
 }
 
-void client_end(struct client *client) {
-	if (client->conn == NULL) {
-		return;
-	}
-	client_close(client);
-	if (client->hangup == NULL) {
-		client_say_closed(client);
-	}
-}
-
 void client_handle_close(struct client *client) {
 	if (client->conn == NULL && client->hangup == NULL) {
 		client_destroy(client);
@@ -214,18 +233,6 @@ bool client_queue(struct client *client, const void *bytes, size_t size, const i
 	client_error(client, ID_MAP_DISPLAY, CLIENT_NO_MEMORY,
 			"more requests than its window allows");
 	return false;
-}
-
-void client_send_credit(struct client *client) {
-	size_t queued = wlconn_queued(client->conn);
-	if (client->uncredited < CLIENT_CREDIT_BYTES ||
-			client->uncredited - CLIENT_CREDIT_BYTES < queued) {
-		return;
-	}
-	// queued may hold messages of the relay's own, which errs on the side of less credit.
-	uint32_t bytes = (uint32_t)(client->uncredited - queued);
-	client->uncredited = queued;
-	link_send(client->relay->link, LINK_CREDIT, client->id, bytes, NULL, 0);
 }
 
 void client_handle_credit(struct client *client, uint32_t untrusted_bytes) {

@@ -52,19 +52,15 @@ struct client *client_create(struct relay *relay, uint32_t id);
 /* Frees it at once; tells nobody. */
 void client_destroy(struct client *client);
 
-/*
- * Ends the application from this side: closes its connection and says LINK_CLIENT_CLOSE. As that
- * tells the peer that the places of its buffers are free, it waits for the compositor to hang up,
- * too, where there are any. It lives on, deaf, until the peer says the same. Nothing happens when
- * it was ended before.
- */
-void client_end(struct client *client);
-
 /* The peer's LINK_CLIENT_CLOSE, the first one: ends it, if that was not done, and frees it as soon
  * as LINK_CLIENT_CLOSE was said here, too. */
 void client_handle_close(struct client *client);
 
-/* The same, after a wl_display.error about object (a link id). */
+/*
+ * Ends the application from this side, after a wl_display.error about object (a link id): closes
+ * its connection and says LINK_CLIENT_CLOSE, once the compositor hung up where that has buffers. It
+ * lives on, deaf, until the peer says the same. Nothing happens when it was ended before.
+ */
 void client_error(struct client *client, uint32_t object, uint32_t code, const char *format, ...)
 		__attribute__((format(printf, 4, 5)));
 
@@ -92,9 +88,6 @@ void client_read_events(struct client *client);
  * pass in any case. */
 bool client_queue(struct client *client, const void *bytes, size_t size, const int *fds,
 		size_t n_fds);
-
-/* Gives back what the compositor's socket took. */
-void client_send_credit(struct client *client);
 
 /* The compositor holds count more descriptors because of the object, or none any more. false: too
  * many for one VM, nothing changed. */
