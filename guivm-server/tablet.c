@@ -52,6 +52,12 @@ static struct tool *tool_get(struct tablets *tablets, struct wlr_tablet_tool *wl
 	return tool;
 }
 
+/* Something was done with the tool: it is known from now on. NULL on no memory. */
+static struct tool *tablet_use(struct tablet *tablet, struct wlr_tablet_tool *wlr_tool) {
+	idle_notify_activity(tablet->tablets->server);
+	return tool_get(tablet->tablets, wlr_tool);
+}
+
 static void tablet_move_cursor(struct tablet *tablet, double x, double y) {
 	struct server *server = tablet->tablets->server;
 	double lx, ly;
@@ -95,13 +101,20 @@ static bool tool_point(struct tool *tool, struct tablet *tablet, struct hit *hit
 	return true;
 }
 
+/* Moves the cursor and points; the pointer's motion where nobody there knows tablets. */
+static void tool_move(struct tool *tool, struct tablet *tablet, double x, double y,
+		uint32_t time_ms) {
+	tablet_move_cursor(tablet, x, y);
+	struct hit hit;
+	if (!tool_point(tool, tablet, &hit)) {
+		cursor_motion(tablet->tablets->server, time_ms);
+	}
+}
+
 static void tablet_handle_proximity(struct wl_listener *listener, void *data) {
 	struct tablet *tablet = wl_container_of(listener, tablet, proximity);
 	const struct wlr_tablet_tool_proximity_event *event = data;
-	struct server *server = tablet->tablets->server;
-	struct tool *tool = tool_get(tablet->tablets, event->tool);
-	struct hit hit;
-	idle_notify_activity(server);
+	struct tool *tool = tablet_use(tablet, event->tool);
 	if (tool == NULL) {
 		return;
 	}
@@ -110,10 +123,7 @@ static void tablet_handle_proximity(struct wl_listener *listener, void *data) {
 		wlr_tablet_v2_tablet_tool_notify_proximity_out(tool->v2);
 		return;
 	}
-	tablet_move_cursor(tablet, event->x, event->y);
-	if (!tool_point(tool, tablet, &hit)) {
-		cursor_motion(server, event->time_msec);
-	}
+	tool_move(tool, tablet, event->x, event->y, event->time_msec);
 }
 
 static void tool_send_axes(struct tool *tool, const struct wlr_tablet_tool_axis_event *event) {
@@ -140,20 +150,15 @@ static void tool_send_axes(struct tool *tool, const struct wlr_tablet_tool_axis_
 static void tablet_handle_axis(struct wl_listener *listener, void *data) {
 	struct tablet *tablet = wl_container_of(listener, tablet, axis);
 	const struct wlr_tablet_tool_axis_event *event = data;
-	struct server *server = tablet->tablets->server;
-	struct tool *tool = tool_get(tablet->tablets, event->tool);
-	struct hit hit;
-	idle_notify_activity(server);
+	struct tool *tool = tablet_use(tablet, event->tool);
 	if (tool == NULL) {
 		return;
 	}
 	if (event->updated_axes & (WLR_TABLET_TOOL_AXIS_X | WLR_TABLET_TOOL_AXIS_Y)) {
 		bool x = event->updated_axes & WLR_TABLET_TOOL_AXIS_X;
 		bool y = event->updated_axes & WLR_TABLET_TOOL_AXIS_Y;
-		tablet_move_cursor(tablet, x ? event->x : (double)NAN, y ? event->y : (double)NAN);
-		if (!tool_point(tool, tablet, &hit)) {
-			cursor_motion(server, event->time_msec);
-		}
+		tool_move(tool, tablet, x ? event->x : (double)NAN, y ? event->y : (double)NAN,
+				event->time_msec);
 	}
 	if (tool->v2->focused_surface != NULL) {
 		tool_send_axes(tool, event);
@@ -174,9 +179,8 @@ static void tablet_handle_tip(struct wl_listener *listener, void *data) {
 	struct tablet *tablet = wl_container_of(listener, tablet, tip);
 	const struct wlr_tablet_tool_tip_event *event = data;
 	struct server *server = tablet->tablets->server;
-	struct tool *tool = tool_get(tablet->tablets, event->tool);
+	struct tool *tool = tablet_use(tablet, event->tool);
 	struct hit hit;
-	idle_notify_activity(server);
 	if (tool == NULL) {
 		return;
 	}
@@ -205,8 +209,7 @@ static void tablet_handle_tip(struct wl_listener *listener, void *data) {
 static void tablet_handle_button(struct wl_listener *listener, void *data) {
 	struct tablet *tablet = wl_container_of(listener, tablet, button);
 	const struct wlr_tablet_tool_button_event *event = data;
-	struct tool *tool = tool_get(tablet->tablets, event->tool);
-	idle_notify_activity(tablet->tablets->server);
+	struct tool *tool = tablet_use(tablet, event->tool);
 	if (tool != NULL) {
 		wlr_tablet_v2_tablet_tool_notify_button(tool->v2, event->button,
 				event->state == WLR_BUTTON_PRESSED
