@@ -353,3 +353,14 @@ struct window *app_window_server(struct app_window *window) {
 struct view *app_window_view(struct app_window *window) {
 	return view_from_window(app_window_server(window));
 }
+
+void solo_init(struct solo *solo, const char *vm) {
+	desk_init(&solo->desk);
+	app_connect(&solo->app, &solo->desk, vm);
+	app_window_create(&solo->window, &solo->app);
+}
+
+void solo_finish(struct solo *solo) {
+	app_disconnect(&solo->app);
+	desk_finish(&solo->desk);
+}

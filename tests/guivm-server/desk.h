@@ -125,4 +125,14 @@ void app_window_destroy(struct app_window *window);
 struct window *app_window_server(struct app_window *window);
 struct view *app_window_view(struct app_window *window);
 
+/* What most tests begin with: one client alone on a desk, and its window, still without content. */
+struct solo {
+	struct desk desk;
+	struct app app;
+	struct app_window window;
+};
+
+void solo_init(struct solo *solo, const char *vm);
+void solo_finish(struct solo *solo);
+
 #endif

@@ -12,37 +12,24 @@
 #define STRIPES 2048 // across as many others, four million rectangles
 #define AT_ONCE 100 // requests between two round trips
 
-struct fixture {
-	struct desk desk;
-	struct app work;
-	struct app_window window;
-};
-
-static void fixture_init(struct fixture *f) {
-	desk_init(&f->desk);
-	app_connect(&f->work, &f->desk, "work");
-	app_window_create(&f->window, &f->work);
+static void show(struct solo *f) {
+	solo_init(f, "work");
 	app_window_show(&f->window, 300, 200, WHITE);
 }
 
-static void fixture_finish(struct fixture *f) {
-	app_disconnect(&f->work);
-	desk_finish(&f->desk);
-}
-
 /* Returns its error, or -1. */
-static int ask(struct fixture *f, int i) {
-	return i % AT_ONCE == 0 ? app_error(&f->work) : -1;
+static int ask(struct solo *f, int i) {
+	return i % AT_ONCE == 0 ? app_error(&f->app) : -1;
 }
 
-static struct wlr_surface *server_surface(struct fixture *f) {
+static struct wlr_surface *server_surface(struct solo *f) {
 	return app_window_server(&f->window)->surface;
 }
 
 TEST(damage_of_many_stripes_becomes_the_box_around_it)
 {
-	struct fixture f;
-	fixture_init(&f);
+	struct solo f;
+	show(&f);
 	for (int i = 0; i < STRIPES; i++) {
 		wl_surface_damage_buffer(f.window.surface, 2 * i, 0, 1, 2 * STRIPES);
 		wl_surface_damage(f.window.surface, 2 * i, 0, 1, 2 * STRIPES);
@@ -53,7 +40,7 @@ TEST(damage_of_many_stripes_becomes_the_box_around_it)
 		wl_surface_damage(f.window.surface, 0, 2 * i, 2 * STRIPES, 1);
 		EXPECT_INT(ask(&f, i), -1);
 	}
-	EXPECT_INT(app_error(&f.work), -1);
+	EXPECT_INT(app_error(&f.app), -1);
 	const struct wlr_surface_state *pending = &server_surface(&f)->pending;
 	EXPECT(pixman_region32_n_rects(&pending->buffer_damage) <= 2 * LIMIT_DAMAGE_RECTS);
 	EXPECT(pixman_region32_n_rects(&pending->surface_damage) <= 2 * LIMIT_DAMAGE_RECTS);
@@ -61,14 +48,14 @@ TEST(damage_of_many_stripes_becomes_the_box_around_it)
 	pixman_box32_t all = {0, 0, 2 * STRIPES - 1, 2 * STRIPES - 1};
 	pixman_box32_t box = *pixman_region32_extents(&pending->buffer_damage);
 	EXPECT(box.x1 == 0 && box.y1 == 0 && box.x2 >= all.x2 && box.y2 >= all.y2);
-	fixture_finish(&f);
+	solo_finish(&f);
 }
 
 TEST(a_region_of_many_rectangles_ends_its_client)
 {
-	struct fixture f;
-	fixture_init(&f);
-	struct wl_region *region = wl_compositor_create_region(f.work.compositor);
+	struct solo f;
+	show(&f);
+	struct wl_region *region = wl_compositor_create_region(f.app.compositor);
 	int error = -1;
 	for (int i = 0; i < STRIPES && error < 0; i++) {
 		wl_region_add(region, 2 * i, 0, 1, 2 * STRIPES);
@@ -81,59 +68,59 @@ TEST(a_region_of_many_rectangles_ends_its_client)
 	}
 	EXPECT_INT(error, WL_DISPLAY_ERROR_NO_MEMORY);
 	wl_region_destroy(region);
-	fixture_finish(&f);
+	solo_finish(&f);
 }
 
 /* Makes so many rectangles of the window opaque. Returns how many the compositor took for it. */
-static int show_opaque(struct fixture *f, int n) {
-	struct wl_region *region = wl_compositor_create_region(f->work.compositor);
+static int show_opaque(struct solo *f, int n) {
+	struct wl_region *region = wl_compositor_create_region(f->app.compositor);
 	for (int i = 0; i < n; i++) {
 		wl_region_add(region, 0, 2 * i, 10, 1);
 	}
 	wl_surface_set_opaque_region(f->window.surface, region);
 	wl_surface_commit(f->window.surface);
 	wl_region_destroy(region);
-	EXPECT_INT(app_error(&f->work), -1);
+	EXPECT_INT(app_error(&f->app), -1);
 	return pixman_region32_n_rects(&server_surface(f)->current.opaque);
 }
 
 TEST(what_is_opaque_in_too_many_pieces_is_not)
 {
-	struct fixture f;
-	fixture_init(&f);
+	struct solo f;
+	show(&f);
 	EXPECT_INT(show_opaque(&f, LIMIT_OPAQUE_RECTS), LIMIT_OPAQUE_RECTS);
 	EXPECT_INT(show_opaque(&f, LIMIT_OPAQUE_RECTS + 1), 0);
 	EXPECT_INT(show_opaque(&f, 1), 1);
-	fixture_finish(&f);
+	solo_finish(&f);
 }
 
 TEST(a_region_of_a_round_window_is_fine)
 {
-	struct fixture f;
-	fixture_init(&f);
-	struct wl_region *region = wl_compositor_create_region(f.work.compositor);
+	struct solo f;
+	show(&f);
+	struct wl_region *region = wl_compositor_create_region(f.app.compositor);
 	for (int i = 0; i < STRIPES; i++) { // one rectangle in each line
 		wl_region_add(region, STRIPES - i, i, 2 * i, 1);
 		EXPECT_INT(ask(&f, i), -1);
 	}
 	wl_surface_set_input_region(f.window.surface, region);
 	wl_surface_commit(f.window.surface);
-	EXPECT_INT(app_error(&f.work), -1);
+	EXPECT_INT(app_error(&f.app), -1);
 	wl_region_destroy(region);
-	fixture_finish(&f);
+	solo_finish(&f);
 }
 
-static struct wl_surface *add_child(struct fixture *f, struct wl_subsurface **role) {
-	struct wl_surface *child = wl_compositor_create_surface(f->work.compositor);
-	*role = wl_subcompositor_get_subsurface(f->work.subcompositor, child, f->window.surface);
+static struct wl_surface *add_child(struct solo *f, struct wl_subsurface **role) {
+	struct wl_surface *child = wl_compositor_create_surface(f->app.compositor);
+	*role = wl_subcompositor_get_subsurface(f->app.subcompositor, child, f->window.surface);
 	wl_surface_commit(f->window.surface);
 	return child;
 }
 
 TEST(commits_that_wait_for_a_parent_are_not_kept_without_end)
 {
-	struct fixture f;
-	fixture_init(&f);
+	struct solo f;
+	show(&f);
 	struct wl_subsurface *role;
 	struct wl_surface *child = add_child(&f, &role);
 	int error = -1, n = 0;
@@ -147,16 +134,16 @@ TEST(commits_that_wait_for_a_parent_are_not_kept_without_end)
 	EXPECT(mallinfo2().uordblks < before + 4 * LIMIT_WAITING_COMMIT_BYTES);
 	wl_subsurface_destroy(role);
 	wl_surface_destroy(child);
-	fixture_finish(&f);
+	solo_finish(&f);
 }
 
 TEST(commits_that_wait_count_with_their_regions)
 {
-	struct fixture f;
-	fixture_init(&f);
+	struct solo f;
+	show(&f);
 	struct wl_subsurface *role;
 	struct wl_surface *child = add_child(&f, &role);
-	struct wl_region *region = wl_compositor_create_region(f.work.compositor);
+	struct wl_region *region = wl_compositor_create_region(f.app.compositor);
 	for (int i = 0; i < 1000; i++) {
 		wl_region_add(region, 0, 2 * i, 1, 1);
 	}
@@ -172,13 +159,13 @@ TEST(commits_that_wait_count_with_their_regions)
 	wl_region_destroy(region);
 	wl_subsurface_destroy(role);
 	wl_surface_destroy(child);
-	fixture_finish(&f);
+	solo_finish(&f);
 }
 
 TEST(commits_that_waited_no_longer_count)
 {
-	struct fixture f;
-	fixture_init(&f);
+	struct solo f;
+	show(&f);
 	struct wl_subsurface *role;
 	struct wl_surface *child = add_child(&f, &role);
 	// In all many more than may wait at once; the last are still waiting when the next come.
@@ -189,19 +176,19 @@ TEST(commits_that_waited_no_longer_count)
 		}
 		wl_surface_commit(f.window.surface);
 	}
-	EXPECT_INT(app_error(&f.work), -1);
+	EXPECT_INT(app_error(&f.app), -1);
 	wl_subsurface_destroy(role);
 	wl_surface_destroy(child);
-	fixture_finish(&f);
+	solo_finish(&f);
 }
 
 /* Without end, without acknowledging any. */
 TEST(configure_events_that_are_not_acknowledged_are_not_kept_without_end)
 {
-	struct fixture f;
-	fixture_init(&f);
+	struct solo f;
+	show(&f);
 	struct app_window second;
-	app_window_create(&second, &f.work);
+	app_window_create(&second, &f.app);
 	app_window_show(&second, 300, 200, WHITE);
 	f.window.deaf = second.deaf = true;
 	int error = -1, n = 0;
@@ -209,23 +196,23 @@ TEST(configure_events_that_are_not_acknowledged_are_not_kept_without_end)
 	while (error < 0 && n < 2 * LIMIT_UNACKED_CONFIGURES) {
 		struct xdg_toplevel *toplevel = n % 2 == 0 ? f.window.toplevel : second.toplevel;
 		xdg_toplevel_set_maximized(toplevel);
-		error = app_error(&f.work);
+		error = app_error(&f.app);
 		n++;
 	}
 	EXPECT_INT(error, WL_DISPLAY_ERROR_IMPLEMENTATION);
 	EXPECT(n >= LIMIT_UNACKED_CONFIGURES);
 	EXPECT(mallinfo2().uordblks < before + 512 * LIMIT_UNACKED_CONFIGURES);
-	fixture_finish(&f);
+	solo_finish(&f);
 }
 
 TEST(configure_events_that_were_acknowledged_no_longer_count)
 {
-	struct fixture f;
-	fixture_init(&f);
+	struct solo f;
+	show(&f);
 	for (int i = 0; i < LIMIT_UNACKED_CONFIGURES + 100; i++) {
 		f.window.deaf = i % 100 != 0;
 		xdg_toplevel_set_maximized(f.window.toplevel);
-		EXPECT_INT(app_error(&f.work), -1);
+		EXPECT_INT(app_error(&f.app), -1);
 	}
-	fixture_finish(&f);
+	solo_finish(&f);
 }

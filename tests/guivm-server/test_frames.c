@@ -35,105 +35,80 @@ static void expect_frame(struct desk *desk, const struct window *window, uint32_
 }
 
 TEST(frame_exists_before_content_and_shows_nothing_until_then) {
-	struct desk desk;
-	struct app app;
-	struct app_window window;
-	desk_init(&desk);
-	app_connect(&app, &desk, "untrusted");
-	app_window_create(&window, &app);
-	struct window *server_window = app_window_server(&window);
+	struct solo solo;
+	solo_init(&solo, "untrusted");
+	struct window *server_window = app_window_server(&solo.window);
 	EXPECT(server_window != NULL);
 	EXPECT(server_window->frame != NULL);
 	EXPECT(!server_window->mapped);
-	desk_look(&desk);
+	desk_look(&solo.desk);
 	struct wlr_box screen = {0, 0, DESK_WIDTH, DESK_HEIGHT};
-	EXPECT_INT(desk_count(&desk, DESK_UNTRUSTED, &screen, true), 0);
-	app_disconnect(&app);
-	desk_finish(&desk);
+	EXPECT_INT(desk_count(&solo.desk, DESK_UNTRUSTED, &screen, true), 0);
+	solo_finish(&solo);
 }
 
 TEST(frame_has_the_color_of_its_vm) {
-	struct desk desk;
-	struct app app;
-	struct app_window window;
-	desk_init(&desk);
-	app_connect(&app, &desk, "untrusted");
-	app_window_create(&window, &app);
-	app_window_show(&window, 300, 200, RED);
-	struct window *server_window = app_window_server(&window);
-	desk_look(&desk);
-	expect_frame(&desk, server_window, DESK_UNTRUSTED);
-	EXPECT_INT(desk_count(&desk, RGB(RED), &server_window->box, true), 300 * 200);
-	app_disconnect(&app);
-	desk_finish(&desk);
+	struct solo solo;
+	solo_init(&solo, "untrusted");
+	app_window_show(&solo.window, 300, 200, RED);
+	struct window *server_window = app_window_server(&solo.window);
+	desk_look(&solo.desk);
+	expect_frame(&solo.desk, server_window, DESK_UNTRUSTED);
+	EXPECT_INT(desk_count(&solo.desk, RGB(RED), &server_window->box, true), 300 * 200);
+	solo_finish(&solo);
 }
 
 TEST(nothing_is_drawn_outside_the_window_geometry) {
-	struct desk desk;
-	struct app app;
-	struct app_window window;
-	desk_init(&desk);
-	app_connect(&app, &desk, "work");
-	app_window_create(&window, &app);
-	xdg_surface_set_window_geometry(window.xdg_surface, 40, 30, 200, 100);
-	app_window_show(&window, 300, 200, RED);
-	struct window *server_window = app_window_server(&window);
+	struct solo solo;
+	solo_init(&solo, "work");
+	xdg_surface_set_window_geometry(solo.window.xdg_surface, 40, 30, 200, 100);
+	app_window_show(&solo.window, 300, 200, RED);
+	struct window *server_window = app_window_server(&solo.window);
 	EXPECT_INT(server_window->box.width, 200);
 	EXPECT_INT(server_window->box.height, 100);
-	desk_look(&desk);
-	expect_frame(&desk, server_window, DESK_WORK);
-	EXPECT_INT(desk_count(&desk, RGB(RED), &server_window->box, true), 200 * 100);
-	EXPECT_INT(desk_count(&desk, RGB(RED), &server_window->box, false), 0);
-	app_disconnect(&app);
-	desk_finish(&desk);
+	desk_look(&solo.desk);
+	expect_frame(&solo.desk, server_window, DESK_WORK);
+	EXPECT_INT(desk_count(&solo.desk, RGB(RED), &server_window->box, true), 200 * 100);
+	EXPECT_INT(desk_count(&solo.desk, RGB(RED), &server_window->box, false), 0);
+	solo_finish(&solo);
 }
 
 TEST(a_later_geometry_is_clipped_to_as_well) {
-	struct desk desk;
-	struct app app;
-	struct app_window window;
-	desk_init(&desk);
-	app_connect(&app, &desk, "work");
-	app_window_create(&window, &app);
-	app_window_show(&window, 300, 200, RED);
-	xdg_surface_set_window_geometry(window.xdg_surface, 100, 50, 150, 60);
-	wl_surface_commit(window.surface);
-	app_roundtrip(&app);
-	struct window *server_window = app_window_server(&window);
-	desk_look(&desk);
-	expect_frame(&desk, server_window, DESK_WORK);
-	EXPECT_INT(desk_count(&desk, RGB(RED), &server_window->box, true), 150 * 60);
-	EXPECT_INT(desk_count(&desk, RGB(RED), &server_window->box, false), 0);
-	app_disconnect(&app);
-	desk_finish(&desk);
+	struct solo solo;
+	solo_init(&solo, "work");
+	app_window_show(&solo.window, 300, 200, RED);
+	xdg_surface_set_window_geometry(solo.window.xdg_surface, 100, 50, 150, 60);
+	wl_surface_commit(solo.window.surface);
+	app_roundtrip(&solo.app);
+	struct window *server_window = app_window_server(&solo.window);
+	desk_look(&solo.desk);
+	expect_frame(&solo.desk, server_window, DESK_WORK);
+	EXPECT_INT(desk_count(&solo.desk, RGB(RED), &server_window->box, true), 150 * 60);
+	EXPECT_INT(desk_count(&solo.desk, RGB(RED), &server_window->box, false), 0);
+	solo_finish(&solo);
 }
 
 TEST(subsurfaces_are_clipped) {
-	struct desk desk;
-	struct app app;
-	struct app_window window;
-	desk_init(&desk);
-	app_connect(&app, &desk, "work");
-	app_window_create(&window, &app);
-	xdg_surface_set_window_geometry(window.xdg_surface, 0, 0, 300, 200);
-	app_window_show(&window, 300, 200, RED);
-	struct wl_surface *child = wl_compositor_create_surface(app.compositor);
-	struct wl_subsurface *subsurface =
-			wl_subcompositor_get_subsurface(app.subcompositor, child, window.surface);
+	struct solo solo;
+	solo_init(&solo, "work");
+	xdg_surface_set_window_geometry(solo.window.xdg_surface, 0, 0, 300, 200);
+	app_window_show(&solo.window, 300, 200, RED);
+	struct wl_surface *child = wl_compositor_create_surface(solo.app.compositor);
+	struct wl_subsurface *subsurface = wl_subcompositor_get_subsurface(
+			solo.app.subcompositor, child, solo.window.surface);
 	wl_subsurface_set_position(subsurface, -100, -100);
 	wl_subsurface_set_desync(subsurface);
-	app_paint(&app, child, 600, 500, GREEN);
-	wl_surface_commit(window.surface);
-	app_roundtrip(&app);
-	struct window *server_window = app_window_server(&window);
-	desk_look(&desk);
-	expect_frame(&desk, server_window, DESK_WORK);
-	EXPECT_INT(desk_count(&desk, RGB(GREEN), &server_window->box, false), 0);
-	EXPECT(desk_count(&desk, RGB(GREEN), &server_window->box, true) > 0);
+	app_paint(&solo.app, child, 600, 500, GREEN);
+	wl_surface_commit(solo.window.surface);
+	app_roundtrip(&solo.app);
+	struct window *server_window = app_window_server(&solo.window);
+	desk_look(&solo.desk);
+	expect_frame(&solo.desk, server_window, DESK_WORK);
+	EXPECT_INT(desk_count(&solo.desk, RGB(GREEN), &server_window->box, false), 0);
+	EXPECT(desk_count(&solo.desk, RGB(GREEN), &server_window->box, true) > 0);
 	wl_subsurface_destroy(subsurface);
 	wl_surface_destroy(child);
-	app_disconnect(&app);
-	desk_finish(&desk);
+	solo_finish(&solo);
 }
 
 /* A window, a subsurface of it, and one of that which is larger than all of them. */
@@ -225,12 +200,8 @@ TEST(subsurfaces_that_come_with_a_subsurface_are_clipped) {
 }
 
 TEST(extreme_geometry_keeps_the_frame) {
-	struct desk desk;
-	struct app app;
-	struct app_window window;
-	desk_init(&desk);
-	app_connect(&app, &desk, "untrusted");
-	app_window_create(&window, &app);
+	struct solo solo;
+	solo_init(&solo, "untrusted");
 	static const int32_t values[][4] = {
 		{INT_MIN, INT_MIN, INT_MAX, INT_MAX},
 		{INT_MAX, INT_MAX, INT_MAX, INT_MAX},
@@ -239,36 +210,30 @@ TEST(extreme_geometry_keeps_the_frame) {
 	};
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		const int32_t *v = values[i];
-		xdg_surface_set_window_geometry(window.xdg_surface, v[0], v[1], v[2], v[3]);
-		app_window_show(&window, 300, 200, RED);
-		struct window *server_window = app_window_server(&window);
+		xdg_surface_set_window_geometry(solo.window.xdg_surface, v[0], v[1], v[2], v[3]);
+		app_window_show(&solo.window, 300, 200, RED);
+		struct window *server_window = app_window_server(&solo.window);
 		EXPECT(server_window->mapped);
 		EXPECT(server_window->box.width >= VIEW_MIN_WIDTH);
 		EXPECT(server_window->box.height >= VIEW_MIN_HEIGHT);
 		EXPECT(server_window->box.width <= LIMIT_BUFFER_SIDE_PX);
-		desk_look(&desk);
-		expect_frame(&desk, server_window, DESK_UNTRUSTED);
-		EXPECT_INT(desk_count(&desk, RGB(RED), &server_window->box, false), 0);
+		desk_look(&solo.desk);
+		expect_frame(&solo.desk, server_window, DESK_UNTRUSTED);
+		EXPECT_INT(desk_count(&solo.desk, RGB(RED), &server_window->box, false), 0);
 	}
-	app_disconnect(&app);
-	desk_finish(&desk);
+	solo_finish(&solo);
 }
 
 TEST(a_small_window_keeps_room_for_its_title) {
-	struct desk desk;
-	struct app app;
-	struct app_window window;
-	desk_init(&desk);
-	app_connect(&app, &desk, "work");
-	app_window_create(&window, &app);
-	app_window_show(&window, 2, 2, RED);
-	struct window *server_window = app_window_server(&window);
+	struct solo solo;
+	solo_init(&solo, "work");
+	app_window_show(&solo.window, 2, 2, RED);
+	struct window *server_window = app_window_server(&solo.window);
 	EXPECT_INT(server_window->box.width, VIEW_MIN_WIDTH);
-	desk_look(&desk);
-	expect_frame(&desk, server_window, DESK_WORK);
-	EXPECT_INT(desk_count(&desk, RGB(RED), &server_window->box, true), 4);
-	app_disconnect(&app);
-	desk_finish(&desk);
+	desk_look(&solo.desk);
+	expect_frame(&solo.desk, server_window, DESK_WORK);
+	EXPECT_INT(desk_count(&solo.desk, RGB(RED), &server_window->box, true), 4);
+	solo_finish(&solo);
 }
 
 TEST(another_vm_does_not_shine_through) {
@@ -294,32 +259,24 @@ TEST(another_vm_does_not_shine_through) {
 
 /* wlroots does not look again at what an opaque buffer hid when one with alpha takes its place. */
 TEST(a_window_that_becomes_transparent_shows_its_own_backing) {
-	struct desk desk;
-	struct app app;
-	struct app_window window;
-	desk_init(&desk);
-	app_connect(&app, &desk, "work");
-	app_window_create(&window, &app);
-	app_window_show(&window, 300, 200, RED);
-	desk_look(&desk);
-	app_paint(&app, window.surface, 300, 200, 0);
-	app_roundtrip(&app);
-	struct window *server_window = app_window_server(&window);
-	desk_look(&desk);
-	EXPECT_INT(desk_count(&desk, DESK_WORK, &server_window->box, true), 300 * 200);
-	app_disconnect(&app);
-	desk_finish(&desk);
+	struct solo solo;
+	solo_init(&solo, "work");
+	app_window_show(&solo.window, 300, 200, RED);
+	desk_look(&solo.desk);
+	app_paint(&solo.app, solo.window.surface, 300, 200, 0);
+	app_roundtrip(&solo.app);
+	struct window *server_window = app_window_server(&solo.window);
+	desk_look(&solo.desk);
+	EXPECT_INT(desk_count(&solo.desk, DESK_WORK, &server_window->box, true), 300 * 200);
+	solo_finish(&solo);
 }
 
 TEST(popups_are_framed_and_clipped) {
-	struct desk desk;
-	struct app app;
-	struct app_window window, popup;
-	desk_init(&desk);
-	app_connect(&app, &desk, "personal");
-	app_window_create(&window, &app);
-	app_window_show(&window, 300, 200, RED);
-	app_popup_create(&popup, &window, &(struct wlr_box){50, 150, 120, 90}, 0);
+	struct solo solo;
+	struct app_window popup;
+	solo_init(&solo, "personal");
+	app_window_show(&solo.window, 300, 200, RED);
+	app_popup_create(&popup, &solo.window, &(struct wlr_box){50, 150, 120, 90}, 0);
 	struct window *server_popup = app_window_server(&popup);
 	EXPECT(server_popup->frame != NULL);
 	EXPECT(!server_popup->mapped);
@@ -327,26 +284,22 @@ TEST(popups_are_framed_and_clipped) {
 	app_window_show(&popup, 200, 200, GREEN);
 	EXPECT(server_popup->mapped);
 	EXPECT_INT(server_popup->frame_state.kind, FRAME_POPUP);
-	desk_look(&desk);
-	expect_frame(&desk, server_popup, DESK_PERSONAL);
-	EXPECT_INT(desk_count(&desk, RGB(GREEN), &server_popup->box, true), 120 * 90);
-	EXPECT_INT(desk_count(&desk, RGB(GREEN), &server_popup->box, false), 0);
-	app_disconnect(&app);
-	desk_finish(&desk);
+	desk_look(&solo.desk);
+	expect_frame(&solo.desk, server_popup, DESK_PERSONAL);
+	EXPECT_INT(desk_count(&solo.desk, RGB(GREEN), &server_popup->box, true), 120 * 90);
+	EXPECT_INT(desk_count(&solo.desk, RGB(GREEN), &server_popup->box, false), 0);
+	solo_finish(&solo);
 }
 
 TEST(popups_stay_on_the_screen_with_their_frame) {
-	struct desk desk;
-	struct app app;
-	struct app_window window, popup;
-	desk_init(&desk);
-	app_connect(&app, &desk, "untrusted");
-	app_window_create(&window, &app);
-	app_window_show(&window, 300, 200, RED);
+	struct solo solo;
+	struct app_window popup;
+	solo_init(&solo, "untrusted");
+	app_window_show(&solo.window, 300, 200, RED);
 	static const struct wlr_box places[] = {{-5000, -5000, 100, 100}, {5000, 5000, 100, 100},
 			{0, 0, 3000, 3000}, {INT_MAX, 0, 10, 10}};
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		app_popup_create(&popup, &window, &places[i], 0);
+		app_popup_create(&popup, &solo.window, &places[i], 0);
 		int width = places[i].width, height = places[i].height;
 		app_window_show(&popup, width, height, GREEN);
 		struct wlr_box box = app_window_server(&popup)->box;
@@ -356,78 +309,63 @@ TEST(popups_stay_on_the_screen_with_their_frame) {
 		EXPECT(box.y + box.height <= DESK_HEIGHT - DESK_BORDER);
 		app_window_destroy(&popup);
 	}
-	app_disconnect(&app);
-	desk_finish(&desk);
+	solo_finish(&solo);
 }
 
 TEST(maximized_windows_keep_their_frame) {
-	struct desk desk;
-	struct app app;
-	struct app_window window;
-	desk_init(&desk);
-	app_connect(&app, &desk, "untrusted");
-	app_window_create(&window, &app);
-	app_window_show(&window, 300, 200, RED);
-	xdg_toplevel_set_maximized(window.toplevel);
-	app_roundtrip(&app);
-	app_roundtrip(&app);
-	EXPECT(window.maximized);
+	struct solo solo;
+	solo_init(&solo, "untrusted");
+	app_window_show(&solo.window, 300, 200, RED);
+	xdg_toplevel_set_maximized(solo.window.toplevel);
+	app_roundtrip(&solo.app);
+	app_roundtrip(&solo.app);
+	EXPECT(solo.window.maximized);
 	struct frame_insets insets = frame_insets(FRAME_TOPLEVEL, DESK_BORDER);
-	EXPECT_INT(window.width, DESK_WIDTH - insets.left - insets.right);
-	EXPECT_INT(window.height, DESK_HEIGHT - insets.top - insets.bottom);
-	app_window_show(&window, 2 * DESK_WIDTH, 2 * DESK_HEIGHT, RED); // more than was asked for
-	desk_look(&desk);
-	expect_frame(&desk, app_window_server(&window), DESK_UNTRUSTED);
-	EXPECT_INT(desk_pixel(&desk, 0, 0), DESK_UNTRUSTED);
-	EXPECT_INT(desk_pixel(&desk, DESK_WIDTH - 1, DESK_HEIGHT - 1), DESK_UNTRUSTED);
-	xdg_toplevel_unset_maximized(window.toplevel);
-	app_roundtrip(&app);
-	app_roundtrip(&app);
-	EXPECT_INT(window.width, 300);
-	EXPECT_INT(window.height, 200);
-	app_disconnect(&app);
-	desk_finish(&desk);
+	EXPECT_INT(solo.window.width, DESK_WIDTH - insets.left - insets.right);
+	EXPECT_INT(solo.window.height, DESK_HEIGHT - insets.top - insets.bottom);
+	// More than was asked for.
+	app_window_show(&solo.window, 2 * DESK_WIDTH, 2 * DESK_HEIGHT, RED);
+	desk_look(&solo.desk);
+	expect_frame(&solo.desk, app_window_server(&solo.window), DESK_UNTRUSTED);
+	EXPECT_INT(desk_pixel(&solo.desk, 0, 0), DESK_UNTRUSTED);
+	EXPECT_INT(desk_pixel(&solo.desk, DESK_WIDTH - 1, DESK_HEIGHT - 1), DESK_UNTRUSTED);
+	xdg_toplevel_unset_maximized(solo.window.toplevel);
+	app_roundtrip(&solo.app);
+	app_roundtrip(&solo.app);
+	EXPECT_INT(solo.window.width, 300);
+	EXPECT_INT(solo.window.height, 200);
+	solo_finish(&solo);
 }
 
 TEST(fullscreen_windows_keep_a_frame_with_a_title) {
-	struct desk desk;
-	struct app app;
-	struct app_window window;
-	desk_init(&desk);
-	app_connect(&app, &desk, "work");
-	app_window_create(&window, &app);
-	app_window_show(&window, 300, 200, RED);
-	xdg_toplevel_set_fullscreen(window.toplevel, NULL);
-	app_roundtrip(&app);
-	app_roundtrip(&app);
-	EXPECT(window.fullscreen);
-	app_window_show(&window, 2 * DESK_WIDTH, 2 * DESK_HEIGHT, RED);
-	struct window *server_window = app_window_server(&window);
+	struct solo solo;
+	solo_init(&solo, "work");
+	app_window_show(&solo.window, 300, 200, RED);
+	xdg_toplevel_set_fullscreen(solo.window.toplevel, NULL);
+	app_roundtrip(&solo.app);
+	app_roundtrip(&solo.app);
+	EXPECT(solo.window.fullscreen);
+	app_window_show(&solo.window, 2 * DESK_WIDTH, 2 * DESK_HEIGHT, RED);
+	struct window *server_window = app_window_server(&solo.window);
 	EXPECT_INT(server_window->frame_state.kind, FRAME_FULLSCREEN);
-	desk_look(&desk);
-	expect_frame(&desk, server_window, DESK_WORK);
-	EXPECT_INT(desk_pixel(&desk, 0, 0), DESK_WORK);
-	EXPECT_INT(desk_count(&desk, RGB(RED), &server_window->box, false), 0);
+	desk_look(&solo.desk);
+	expect_frame(&solo.desk, server_window, DESK_WORK);
+	EXPECT_INT(desk_pixel(&solo.desk, 0, 0), DESK_WORK);
+	EXPECT_INT(desk_count(&solo.desk, RGB(RED), &server_window->box, false), 0);
 	EXPECT(server_window->box.y >= FRAME_SLIM_TITLE_HEIGHT);
-	app_disconnect(&app);
-	desk_finish(&desk);
+	solo_finish(&solo);
 }
 
 TEST(fullscreen_is_refused_where_the_vm_set_denies_it) {
-	struct desk desk;
-	struct app app;
-	struct app_window window;
-	desk_init(&desk);
-	app_connect(&app, &desk, "untrusted");
-	app_window_create(&window, &app);
-	app_window_show(&window, 300, 200, RED);
-	xdg_toplevel_set_fullscreen(window.toplevel, NULL);
-	app_roundtrip(&app);
-	app_roundtrip(&app);
-	EXPECT(!window.fullscreen);
-	EXPECT(app_window_server(&window)->frame_state.notice == NULL);
-	app_disconnect(&app);
-	desk_finish(&desk);
+	struct solo solo;
+	solo_init(&solo, "untrusted");
+	app_window_show(&solo.window, 300, 200, RED);
+	xdg_toplevel_set_fullscreen(solo.window.toplevel, NULL);
+	app_roundtrip(&solo.app);
+	app_roundtrip(&solo.app);
+	EXPECT(!solo.window.fullscreen);
+	EXPECT(app_window_server(&solo.window)->frame_state.notice == NULL);
+	solo_finish(&solo);
 }
 
 static void super_f(struct desk *desk) {
@@ -437,26 +375,21 @@ static void super_f(struct desk *desk) {
 }
 
 TEST(fullscreen_waits_for_the_user_where_the_vm_set_asks) {
-	struct desk desk;
-	struct app app;
-	struct app_window window;
-	desk_init(&desk);
-	app_connect(&app, &desk, "personal");
-	app_window_create(&window, &app);
-	app_window_show(&window, 300, 200, RED);
-	xdg_toplevel_set_fullscreen(window.toplevel, NULL);
-	app_roundtrip(&app);
-	app_roundtrip(&app);
-	EXPECT(!window.fullscreen);
-	EXPECT(app_window_server(&window)->frame_state.notice != NULL);
-	super_f(&desk);
-	app_roundtrip(&app);
-	EXPECT(window.fullscreen);
-	super_f(&desk);
-	app_roundtrip(&app);
-	EXPECT(!window.fullscreen);
-	app_disconnect(&app);
-	desk_finish(&desk);
+	struct solo solo;
+	solo_init(&solo, "personal");
+	app_window_show(&solo.window, 300, 200, RED);
+	xdg_toplevel_set_fullscreen(solo.window.toplevel, NULL);
+	app_roundtrip(&solo.app);
+	app_roundtrip(&solo.app);
+	EXPECT(!solo.window.fullscreen);
+	EXPECT(app_window_server(&solo.window)->frame_state.notice != NULL);
+	super_f(&solo.desk);
+	app_roundtrip(&solo.app);
+	EXPECT(solo.window.fullscreen);
+	super_f(&solo.desk);
+	app_roundtrip(&solo.app);
+	EXPECT(!solo.window.fullscreen);
+	solo_finish(&solo);
 }
 
 TEST(fullscreen_before_the_first_content_follows_the_policy_too) {
@@ -496,34 +429,26 @@ TEST(windows_move_to_a_remaining_output) {
 }
 
 TEST(windows_outlive_the_last_output) {
-	struct desk desk;
-	struct app app;
-	struct app_window window;
-	desk_init(&desk);
-	app_connect(&app, &desk, "untrusted");
-	app_window_create(&window, &app);
-	app_window_show(&window, 300, 200, RED);
-	wlr_output_destroy(desk.output);
-	app_roundtrip(&app);
-	EXPECT(app_window_view(&window)->output == NULL);
-	desk.output = server_add_headless_output(&desk.server, DESK_WIDTH, DESK_HEIGHT, 1.0f);
-	desk_turn(&desk);
-	EXPECT(app_window_view(&window)->output != NULL);
-	desk_look(&desk);
-	expect_frame(&desk, app_window_server(&window), DESK_UNTRUSTED);
-	app_disconnect(&app);
-	desk_finish(&desk);
+	struct solo solo;
+	solo_init(&solo, "untrusted");
+	app_window_show(&solo.window, 300, 200, RED);
+	wlr_output_destroy(solo.desk.output);
+	app_roundtrip(&solo.app);
+	EXPECT(app_window_view(&solo.window)->output == NULL);
+	solo.desk.output = server_add_headless_output(
+			&solo.desk.server, DESK_WIDTH, DESK_HEIGHT, 1.0f);
+	desk_turn(&solo.desk);
+	EXPECT(app_window_view(&solo.window)->output != NULL);
+	desk_look(&solo.desk);
+	expect_frame(&solo.desk, app_window_server(&solo.window), DESK_UNTRUSTED);
+	solo_finish(&solo);
 }
 
 TEST(a_window_cannot_be_moved_out_of_reach) {
-	struct desk desk;
-	struct app app;
-	struct app_window window;
-	desk_init(&desk);
-	app_connect(&app, &desk, "work");
-	app_window_create(&window, &app);
-	app_window_show(&window, 300, 200, RED);
-	struct view *view = app_window_view(&window);
+	struct solo solo;
+	solo_init(&solo, "work");
+	app_window_show(&solo.window, 300, 200, RED);
+	struct view *view = app_window_view(&solo.window);
 	static const int places[][2] = {{-9999, -9999}, {9999, 9999}, {INT_MIN, INT_MAX}};
 	for (size_t i = 0; i < 3; i++) {
 		view_move(view, places[i][0], places[i][1]);
@@ -533,8 +458,7 @@ TEST(a_window_cannot_be_moved_out_of_reach) {
 		EXPECT(view->window.box.x + 300 >= 60);
 		EXPECT(view->window.box.x <= DESK_WIDTH - 60);
 	}
-	app_disconnect(&app);
-	desk_finish(&desk);
+	solo_finish(&solo);
 }
 
 TEST(servers_come_and_go_in_one_process) {

@@ -81,25 +81,20 @@ TEST(a_keyboard_made_late_does_not_tell_keys_of_another_vm) {
 }
 
 TEST(a_keyboard_made_late_does_not_tell_keys_of_shortcuts) {
-	struct desk desk;
-	struct app work;
-	struct app_window first;
-	desk_init(&desk);
-	app_connect(&work, &desk, "work");
-	app_window_create(&first, &work);
-	app_window_show(&first, 300, 200, WHITE);
-	desk_key(&desk, KEY_LEFTMETA, true);
-	desk_key(&desk, KEY_UP, true);
-	EXPECT(app_window_view(&first)->maximized);
-	struct late_keys late = ask_late(&work);
+	struct solo solo;
+	solo_init(&solo, "work");
+	app_window_show(&solo.window, 300, 200, WHITE);
+	desk_key(&solo.desk, KEY_LEFTMETA, true);
+	desk_key(&solo.desk, KEY_UP, true);
+	EXPECT(app_window_view(&solo.window)->maximized);
+	struct late_keys late = ask_late(&solo.app);
 	EXPECT(late.entered);
 	// The modifier was sent, as to any client; what it made of the other key was not.
-	EXPECT_INT((int)late.n_keys, (int)work.n_keys);
-	desk_key(&desk, KEY_UP, false);
-	desk_key(&desk, KEY_LEFTMETA, false);
-	EXPECT_INT((int)ask_late(&work).n_keys, 0);
-	app_disconnect(&work);
-	desk_finish(&desk);
+	EXPECT_INT((int)late.n_keys, (int)solo.app.n_keys);
+	desk_key(&solo.desk, KEY_UP, false);
+	desk_key(&solo.desk, KEY_LEFTMETA, false);
+	EXPECT_INT((int)ask_late(&solo.app).n_keys, 0);
+	solo_finish(&solo);
 }
 
 #define MANY_KEYS 500
@@ -160,27 +155,23 @@ TEST(serials_do_not_tell_how_many_keys_another_vm_gets) {
 }
 
 TEST(a_click_on_the_frame_of_a_popup_that_grabs_dismisses_it) {
-	struct desk desk;
-	struct app work;
-	struct app_window first, popup;
-	desk_init(&desk);
-	app_connect(&work, &desk, "work");
-	app_window_create(&first, &work);
-	app_window_show(&first, 300, 200, WHITE);
-	struct wlr_box *box = &app_window_view(&first)->window.box;
-	desk_click(&desk, box->x + 10, box->y + 10);
-	app_roundtrip(&work);
-	app_popup_create(&popup, &first, &(struct wlr_box){20, 20, 100, 80}, work.serial);
+	struct solo solo;
+	struct app_window popup;
+	solo_init(&solo, "work");
+	app_window_show(&solo.window, 300, 200, WHITE);
+	struct wlr_box *box = &app_window_view(&solo.window)->window.box;
+	desk_click(&solo.desk, box->x + 10, box->y + 10);
+	app_roundtrip(&solo.app);
+	app_popup_create(&popup, &solo.window, &(struct wlr_box){20, 20, 100, 80}, solo.app.serial);
 	app_window_show(&popup, 100, 80, WHITE);
 	const struct window *shown = app_window_server(&popup);
 	EXPECT(shown != NULL);
-	desk_click(&desk, shown->box.x - 1, shown->box.y + 20);
-	app_roundtrip(&work);
+	desk_click(&solo.desk, shown->box.x - 1, shown->box.y + 20);
+	app_roundtrip(&solo.app);
 	EXPECT(popup.dismissed);
-	EXPECT(focus_view(&desk.server) == app_window_view(&first));
+	EXPECT(focus_view(&solo.desk.server) == app_window_view(&solo.window));
 	app_window_destroy(&popup);
-	app_disconnect(&work);
-	desk_finish(&desk);
+	solo_finish(&solo);
 }
 
 TEST(a_modifier_held_over_a_change_of_focus_is_released) {
@@ -216,35 +207,30 @@ static bool same_picture(struct desk *desk, const uint32_t *copy) {
 
 TEST(after_a_flood_of_titles_and_sizes_the_last_one_is_shown) {
 	static uint32_t wanted[DESK_WIDTH * DESK_HEIGHT];
-	struct desk desk;
-	struct app work;
-	struct app_window window;
-	desk_init(&desk);
-	app_connect(&work, &desk, "work");
-	app_window_create(&window, &work);
-	app_window_show(&window, 300, 200, WHITE);
-	xdg_toplevel_set_title(window.toplevel, "the last");
-	app_roundtrip(&work);
-	keep_picture(&desk, wanted);
+	struct solo solo;
+	solo_init(&solo, "work");
+	app_window_show(&solo.window, 300, 200, WHITE);
+	xdg_toplevel_set_title(solo.window.toplevel, "the last");
+	app_roundtrip(&solo.app);
+	keep_picture(&solo.desk, wanted);
 	for (int i = 0; i < 300; i++) {
 		char title[32];
 		snprintf(title, sizeof(title), "title %d", i);
-		xdg_toplevel_set_title(window.toplevel, title);
-		xdg_surface_set_window_geometry(window.xdg_surface, 0, 0, 100 + i % 100, 200);
-		wl_surface_commit(window.surface);
+		xdg_toplevel_set_title(solo.window.toplevel, title);
+		xdg_surface_set_window_geometry(solo.window.xdg_surface, 0, 0, 100 + i % 100, 200);
+		wl_surface_commit(solo.window.surface);
 	}
-	app_roundtrip(&work);
-	EXPECT(!same_picture(&desk, wanted));
-	EXPECT_INT(desk.server.n_frame_updates, 0);
-	xdg_surface_set_window_geometry(window.xdg_surface, 0, 0, 300, 200);
-	wl_surface_commit(window.surface);
+	app_roundtrip(&solo.app);
+	EXPECT(!same_picture(&solo.desk, wanted));
+	EXPECT_INT(solo.desk.server.n_frame_updates, 0);
+	xdg_surface_set_window_geometry(solo.window.xdg_surface, 0, 0, 300, 200);
+	wl_surface_commit(solo.window.surface);
 	for (int i = 0; i < 300; i++) {
-		xdg_toplevel_set_title(window.toplevel, i % 2 == 0 ? "another" : "the last");
+		xdg_toplevel_set_title(solo.window.toplevel, i % 2 == 0 ? "another" : "the last");
 	}
-	app_roundtrip(&work);
-	EXPECT(same_picture(&desk, wanted));
-	app_disconnect(&work);
-	desk_finish(&desk);
+	app_roundtrip(&solo.app);
+	EXPECT(same_picture(&solo.desk, wanted));
+	solo_finish(&solo);
 }
 
 TEST(a_popup_that_grabs_twice_ends_its_client_alone) {
@@ -306,45 +292,36 @@ TEST(a_popup_that_moves_too_early_harms_nobody) {
 }
 
 TEST(rotated_and_clipped_buffers_are_shown) {
-	struct desk desk;
-	struct app work;
-	struct app_window window;
-	desk_init(&desk);
-	app_connect(&work, &desk, "work");
-	app_window_create(&window, &work);
-	app_window_show(&window, 300, 200, WHITE);
-	struct wl_buffer *buffer = app_buffer(&work, 1000, 700, WHITE);
-	wl_surface_set_buffer_scale(window.surface, 2);
+	struct solo solo;
+	solo_init(&solo, "work");
+	app_window_show(&solo.window, 300, 200, WHITE);
+	struct wl_buffer *buffer = app_buffer(&solo.app, 1000, 700, WHITE);
+	wl_surface_set_buffer_scale(solo.window.surface, 2);
 	for (int i = 0; i < 8 * 200; i++) {
-		xdg_surface_set_window_geometry(window.xdg_surface, i % 131, i % 173, 600, 600);
-		wl_surface_set_buffer_transform(window.surface, i % 8);
-		wl_surface_attach(window.surface, buffer, 0, 0);
-		wl_surface_commit(window.surface);
+		xdg_surface_set_window_geometry(
+				solo.window.xdg_surface, i % 131, i % 173, 600, 600);
+		wl_surface_set_buffer_transform(solo.window.surface, i % 8);
+		wl_surface_attach(solo.window.surface, buffer, 0, 0);
+		wl_surface_commit(solo.window.surface);
 		if (i % 100 == 0) {
-			app_roundtrip(&work);
-			desk_look(&desk);
+			app_roundtrip(&solo.app);
+			desk_look(&solo.desk);
 		}
 	}
-	EXPECT_INT(app_error(&work), -1);
+	EXPECT_INT(app_error(&solo.app), -1);
 	wl_buffer_destroy(buffer);
-	app_disconnect(&work);
-	desk_finish(&desk);
+	solo_finish(&solo);
 }
 
 TEST(a_window_is_no_larger_than_its_output_has_room_for) {
-	struct desk desk;
-	struct app work;
-	struct app_window window;
-	desk_init(&desk);
-	app_connect(&work, &desk, "work");
-	app_window_create(&window, &work);
-	app_window_show(&window, 2000, 1500, WHITE);
-	const struct wlr_box *box = &app_window_view(&window)->window.box;
+	struct solo solo;
+	solo_init(&solo, "work");
+	app_window_show(&solo.window, 2000, 1500, WHITE);
+	const struct wlr_box *box = &app_window_view(&solo.window)->window.box;
 	EXPECT(box->x >= DESK_BORDER);
 	EXPECT(box->x + box->width <= DESK_WIDTH - DESK_BORDER);
 	EXPECT(box->y + box->height <= DESK_HEIGHT - DESK_BORDER);
-	app_disconnect(&work);
-	desk_finish(&desk);
+	solo_finish(&solo);
 }
 
 TEST(a_window_in_the_background_does_not_come_up_in_fullscreen) {
@@ -401,29 +378,25 @@ static void ask_token(struct app *app, char text[64]) {
 }
 
 TEST(activation_tokens_are_kept_up_to_the_limit) {
-	struct desk desk;
-	struct app work;
-	struct app_window first, second;
+	struct solo solo;
+	struct app_window second;
 	char oldest[64] = "", other[64] = "";
-	desk_init(&desk);
-	app_connect(&work, &desk, "work");
-	app_window_create(&first, &work);
-	app_window_show(&first, 300, 200, WHITE);
-	app_window_create(&second, &work);
+	solo_init(&solo, "work");
+	app_window_show(&solo.window, 300, 200, WHITE);
+	app_window_create(&second, &solo.app);
 	app_window_show(&second, 300, 200, WHITE);
-	EXPECT(focus_view(&desk.server) == app_window_view(&second));
-	ask_token(&work, oldest);
+	EXPECT(focus_view(&solo.desk.server) == app_window_view(&second));
+	ask_token(&solo.app, oldest);
 	for (int i = 0; i < LIMIT_ACTIVATION_TOKENS; i++) {
-		ask_token(&work, other);
+		ask_token(&solo.app, other);
 	}
-	xdg_activation_v1_activate(work.activation, oldest, first.surface);
-	app_roundtrip(&work);
-	EXPECT(focus_view(&desk.server) == app_window_view(&second));
-	xdg_activation_v1_activate(work.activation, other, first.surface);
-	app_roundtrip(&work);
-	EXPECT(focus_view(&desk.server) == app_window_view(&first));
-	app_disconnect(&work);
-	desk_finish(&desk);
+	xdg_activation_v1_activate(solo.app.activation, oldest, solo.window.surface);
+	app_roundtrip(&solo.app);
+	EXPECT(focus_view(&solo.desk.server) == app_window_view(&second));
+	xdg_activation_v1_activate(solo.app.activation, other, solo.window.surface);
+	app_roundtrip(&solo.app);
+	EXPECT(focus_view(&solo.desk.server) == app_window_view(&solo.window));
+	solo_finish(&solo);
 	close_random();
 }
 
@@ -466,53 +439,43 @@ static struct wl_buffer *odd_buffer(struct app *app, int width, int height) {
 }
 
 TEST(a_buffer_that_cannot_be_read_shows_nothing_else) {
-	struct desk desk;
-	struct app work;
-	struct app_window first;
-	desk_init(&desk);
-	app_connect(&work, &desk, "work");
-	app_window_create(&first, &work);
-	app_window_show(&first, 100, 100, WHITE);
-	struct wl_buffer *buffer = odd_buffer(&work, 301, 300);
-	wl_surface_attach(first.surface, buffer, 0, 0);
-	wl_surface_damage_buffer(first.surface, 0, 0, 301, 300);
-	wl_surface_commit(first.surface);
-	EXPECT_INT(app_error(&work), -1);
-	desk_look(&desk);
-	const struct window *window = app_window_server(&first);
-	EXPECT_INT(desk_pixel(&desk, window->box.x + 200, window->box.y + 200), 0);
-	app_window_show(&first, 50, 50, WHITE);
-	desk_look(&desk);
-	EXPECT_INT(app_error(&work), -1);
+	struct solo solo;
+	solo_init(&solo, "work");
+	app_window_show(&solo.window, 100, 100, WHITE);
+	struct wl_buffer *buffer = odd_buffer(&solo.app, 301, 300);
+	wl_surface_attach(solo.window.surface, buffer, 0, 0);
+	wl_surface_damage_buffer(solo.window.surface, 0, 0, 301, 300);
+	wl_surface_commit(solo.window.surface);
+	EXPECT_INT(app_error(&solo.app), -1);
+	desk_look(&solo.desk);
+	const struct window *window = app_window_server(&solo.window);
+	EXPECT_INT(desk_pixel(&solo.desk, window->box.x + 200, window->box.y + 200), 0);
+	app_window_show(&solo.window, 50, 50, WHITE);
+	desk_look(&solo.desk);
+	EXPECT_INT(app_error(&solo.app), -1);
 	wl_buffer_destroy(buffer);
-	app_disconnect(&work);
-	desk_finish(&desk);
+	solo_finish(&solo);
 }
 
 TEST(a_pointer_image_that_cannot_be_read_shows_nothing_else) {
-	struct desk desk;
-	struct app work;
-	struct app_window first;
-	desk_init(&desk);
-	app_connect(&work, &desk, "work");
-	app_window_create(&first, &work);
-	app_window_show(&first, 300, 300, WHITE);
-	const struct window *window = app_window_server(&first);
-	desk_point(&desk, window->box.x + 150, window->box.y + 150);
-	app_roundtrip(&work);
-	EXPECT(work.pointer_focus == first.surface);
-	struct wl_surface *image = wl_compositor_create_surface(work.compositor);
-	wl_pointer_set_cursor(work.pointer, work.serial, image, 0, 0);
-	app_paint(&work, image, 16, 16, WHITE);
-	EXPECT(desk.server.cursor->image != NULL && !desk.server.cursor->image_hidden);
-	struct wl_buffer *buffer = odd_buffer(&work, 33, 32);
+	struct solo solo;
+	solo_init(&solo, "work");
+	app_window_show(&solo.window, 300, 300, WHITE);
+	const struct window *window = app_window_server(&solo.window);
+	desk_point(&solo.desk, window->box.x + 150, window->box.y + 150);
+	app_roundtrip(&solo.app);
+	EXPECT(solo.app.pointer_focus == solo.window.surface);
+	struct wl_surface *image = wl_compositor_create_surface(solo.app.compositor);
+	wl_pointer_set_cursor(solo.app.pointer, solo.app.serial, image, 0, 0);
+	app_paint(&solo.app, image, 16, 16, WHITE);
+	EXPECT(solo.desk.server.cursor->image != NULL && !solo.desk.server.cursor->image_hidden);
+	struct wl_buffer *buffer = odd_buffer(&solo.app, 33, 32);
 	wl_surface_attach(image, buffer, 0, 0);
 	wl_surface_damage_buffer(image, 0, 0, 33, 32);
 	wl_surface_commit(image);
-	EXPECT_INT(app_error(&work), -1);
-	desk_look(&desk);
+	EXPECT_INT(app_error(&solo.app), -1);
+	desk_look(&solo.desk);
 	wl_buffer_destroy(buffer);
 	wl_surface_destroy(image);
-	app_disconnect(&work);
-	desk_finish(&desk);
+	solo_finish(&solo);
 }
