@@ -24,6 +24,7 @@ struct vm_client {
 	struct vm *vm; // NULL while the VM is being destroyed
 	struct wl_listener destroy;
 	bool is_manager;
+	uint32_t n_surfaces; // of vm->n_surfaces
 };
 
 uint64_t vm_now_ms(void) {
@@ -93,17 +94,22 @@ static struct vm_client *vm_client_create(struct vm *vm, int fd, bool is_manager
 	return tag;
 }
 
+static struct vm_client *vm_client_find(const struct wl_client *client) {
+	struct wl_listener *listener = client != NULL
+			? wl_client_get_destroy_late_listener(
+					  (struct wl_client *)client, vm_client_handle_destroy)
+			: NULL;
+	struct vm_client *tag;
+	return listener != NULL ? wl_container_of(listener, tag, destroy) : NULL;
+}
+
 struct vm *vm_from_client(const struct wl_client *client) {
-	if (client == NULL) {
-		return NULL;
-	}
-	struct wl_listener *listener = wl_client_get_destroy_late_listener(
-			(struct wl_client *)client, vm_client_handle_destroy);
-	if (listener == NULL) {
-		return NULL;
-	}
-	struct vm_client *tag = wl_container_of(listener, tag, destroy);
-	return tag->vm;
+	const struct vm_client *tag = vm_client_find(client);
+	return tag != NULL ? tag->vm : NULL;
+}
+
+uint32_t *vm_client_surfaces(struct wl_client *client) {
+	return &vm_client_find(client)->n_surfaces;
 }
 
 static bool is_connected_unix_stream(int fd) {

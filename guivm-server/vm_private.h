@@ -35,6 +35,9 @@ void vm_start_relay(struct vm *vm);
  */
 bool vm_start(struct vm *vm);
 
+/* How many wl_surfaces an application has. Not a relay's manager connection, nor a local client. */
+uint32_t *vm_client_surfaces(struct wl_client *client);
+
 /* The relay's word on its link. reason is for people; "" when there is nothing to say. */
 void vm_link_connected(struct vm *vm);
 void vm_link_waiting(struct vm *vm, const char *reason);

@@ -6,15 +6,18 @@
 
 #include "allow_list.h"
 #include "common/log.h"
+#include "common/share.h"
 #include "guivm-server/foreign.h"
 #include "guivm-server/relay_server.h"
 #include "guivm-server/vm_private.h"
 
+#define SHARED_SURFACES 16 // of a limit that is lower each application may take all
 #define LOCAL_COLOR 0x3a3f4b // a grey that is no VM's: the GUI VM's windows carry no label
 
 /* Counts one wl_surface of a VM. */
 struct vm_surface {
 	struct vm *vm; // lives as long: the VM destroys its clients first
+	uint32_t *n_of_client; // lives as long, too
 	struct wl_listener destroy;
 };
 
@@ -140,8 +143,20 @@ const struct trust_mark *vms_mark(struct vms *vms, const struct wl_client *clien
 static void surface_handle_destroy(struct wl_listener *listener, void *data) {
 	struct vm_surface *counted = wl_container_of(listener, counted, destroy);
 	counted->vm->n_surfaces--;
+	(*counted->n_of_client)--;
 	wl_list_remove(&counted->destroy.link);
 	free(counted);
+}
+
+/*
+ * One application does not take all that its VM may have, where there are enough to share: the next
+ * one could not even show a window.
+ */
+static bool surface_fits(const struct vm *vm, uint32_t n_of_client) {
+	uint32_t limit = vm->config->limits.surfaces;
+	return vm->n_surfaces < limit &&
+		(n_of_client == 0 || limit < SHARED_SURFACES ||
+			share_fits(limit, vm->n_surfaces, n_of_client, 1));
 }
 
 static void vms_handle_new_surface(struct wl_listener *listener, void *data) {
@@ -151,9 +166,10 @@ static void vms_handle_new_surface(struct wl_listener *listener, void *data) {
 	if (vm == NULL) {
 		return;
 	}
-	if (vm->n_surfaces >= vm->config->limits.surfaces) {
+	uint32_t *n_of_client = vm_client_surfaces(client);
+	if (!surface_fits(vm, *n_of_client)) {
 		wl_client_post_implementation_error(client,
-				"this VM's limit of %u surfaces is reached",
+				"its share of this VM's limit of %u surfaces is reached",
 				vm->config->limits.surfaces);
 		return;
 	}
@@ -163,9 +179,11 @@ static void vms_handle_new_surface(struct wl_listener *listener, void *data) {
 		return;
 	}
 	counted->vm = vm;
+	counted->n_of_client = n_of_client;
 	counted->destroy.notify = surface_handle_destroy;
 	wl_signal_add(&surface->events.destroy, &counted->destroy);
 	vm->n_surfaces++;
+	(*n_of_client)++;
 }
 
 static void vms_handle_compositor_destroy(struct wl_listener *listener, void *data) {

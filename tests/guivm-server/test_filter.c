@@ -9,6 +9,10 @@
 #define ONE_VM \
 	"{\"version\": 1, \"vms\": {\"work\": {\"color\": \"#1565c0\", " \
 	"\"transport\": \"local:/tmp/w\", \"limits\": {\"surfaces\": 3}}}}"
+#define SHARED \
+	"{\"version\": 1, \"vms\": {\"work\": {\"color\": \"#1565c0\", " \
+	"\"transport\": \"local:/tmp/w\", \"limits\": {\"surfaces\": 16}}}}"
+#define MOST_OF_SHARED 12
 
 static struct wl_compositor *compositor;
 
@@ -110,5 +114,39 @@ TEST(a_client_that_goes_over_its_vms_surfaces_is_disconnected)
 	wl_compositor_destroy(compositor);
 	wl_registry_destroy(registry);
 	wl_display_disconnect(display);
+	bench_finish(&bench);
+}
+
+/* An application of the VM that makes so many surfaces. Returns whether it was let. */
+static bool make_surfaces(struct bench *bench, int count, struct wl_display **display) {
+	struct wl_client *client;
+	char names[1024] = "";
+	*display = wl_display_connect_to_fd(bench_connect(bench, "work", &client));
+	struct wl_registry *registry = wl_display_get_registry(*display);
+	wl_registry_add_listener(registry, &registry_listener, names);
+	EXPECT(sync_with(bench, *display));
+	for (int i = 0; i < count; i++) {
+		wl_proxy_destroy((struct wl_proxy *)wl_compositor_create_surface(compositor));
+	}
+	bool alive = sync_with(bench, *display);
+	wl_compositor_destroy(compositor);
+	wl_registry_destroy(registry);
+	return alive;
+}
+
+TEST(one_application_leaves_surfaces_for_others_of_its_vm)
+{
+	struct bench bench;
+	struct wl_display *greedy, *modest, *next;
+	bench_init(&bench, SHARED);
+	EXPECT(make_surfaces(&bench, MOST_OF_SHARED, &greedy));
+	EXPECT(make_surfaces(&bench, 1, &modest));
+	EXPECT(!make_surfaces(&bench, MOST_OF_SHARED, &next));
+	wl_display_disconnect(next);
+	wl_display_disconnect(modest);
+	wl_display_disconnect(greedy);
+	bench_turn(&bench);
+	EXPECT(!make_surfaces(&bench, MOST_OF_SHARED + 1, &greedy));
+	wl_display_disconnect(greedy);
 	bench_finish(&bench);
 }
