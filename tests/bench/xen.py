@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Isthmus and waypipe between the same two domains of an emulated Xen, in one run.
 
-waypipe crosses by vchan-socket-proxy, Xen's own bridge from a vchan to a socket, at each end. Only ratios mean
-anything. One client runs at a time; rounds interleave the ways. What the bridge takes is not counted as waypipe's.
+waypipe, which knows sockets only, crosses the same kind of vchan by a bridge at each end (bridge.c). Only ratios
+mean anything. One client runs at a time; rounds interleave the ways. What the bridge takes is not counted as waypipe's.
 """
 import argparse
 import json
@@ -15,7 +15,8 @@ import xen  # noqa: E402 (its folder is known only now)
 
 SIZES = '640x360', '1200x640'  # of a screen of 1280 by 720
 WAYS = 'xen', 'waypipe'
-BRIDGE = 'pidof vchan-socket-proxy'
+BRIDGE_PROGRAM = f'{xen.BUILD}/tests/bench/isthmus-bench-bridge'
+BRIDGE = 'pidof isthmus-bench-bridge'  # in dom0 with the process that it forks
 
 
 class Domain:
@@ -37,11 +38,9 @@ class Bench(vms.Bench):
 
     def start_waypipe(self):
         self.gui.shell('waypipe -s /tmp/waypipe -c none --no-gpu client </dev/null >/dev/null 2>&1 &')
-        self.gui.shell('vchan-socket-proxy --mode=server $(xl domid web) data/waypipe /tmp/waypipe '
-                       '</dev/null >/dev/null 2>&1 &', 'root')
-        # Root's there as well, since it opens privcmd.
-        self.app.shell('umask 0; /usr/lib/xen-*/bin/vchan-socket-proxy --mode=client 0 /local/domain/0/data/waypipe '
-                       '/tmp/waypipe </dev/null >/dev/null 2>&1 &', 'root')
+        self.gui.shell('isthmus-bench-bridge connect /tmp/waypipe xen:web:waypipe </dev/null >/dev/null 2>&1 &')
+        # Answered once it listens.
+        self.app.shell('{ isthmus-bench-bridge listen /tmp/waypipe xen:0:waypipe </dev/null 2>/dev/null & } | head -n 1')
 
     def machine(self, way):
         return self.app
@@ -62,7 +61,7 @@ class Bench(vms.Bench):
 
 
 def measure(args):
-    with xen.Xen({'web': {'color': '#b3261e'}}, add=[vms.CLIENT, vms.FLOOR, '/usr/bin/waypipe']) as x:
+    with xen.Xen({'web': {'color': '#b3261e'}}, add=[vms.CLIENT, vms.FLOOR, BRIDGE_PROGRAM, '/usr/bin/waypipe']) as x:
         x.create('web', grants=30000, commands=1)
         x.shell('in-domain web connect', 'root')
         x.wait('--vm', 'web=running')
