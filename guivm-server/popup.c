@@ -285,8 +285,11 @@ static void popups_handle_grab(struct server *server, struct wlr_xdg_popup *popu
 		wl_list_init(&popup->grab_link);
 		wl_resource_post_error(popup->resource, XDG_POPUP_ERROR_INVALID_GRAB,
 				"the popup grabs already");
-	} else if (!popup_has_keyboard(server, popup)) {
-		/* wlroots has one grab for all: what another VM has there would go as well. */
+	} else if (!popup_has_keyboard(server, popup) || server->wlr_seat->drag != NULL) {
+		/*
+		 * wlroots has one grab for all: what another VM has there would go as well, and a
+		 * drag would never hear that the button was released.
+		 */
 		wlr_xdg_popup_destroy(popup);
 	}
 }

@@ -245,6 +245,34 @@ TEST(drags_without_a_source_that_do_not_start_leave_nothing) {
 	desk_finish(&desk);
 }
 
+/* The popup would have the pointer then, and the drag, which keeps it from others, never end. */
+TEST(a_popup_does_not_grab_during_a_drag) {
+	struct desk desk;
+	struct dragger work, untrusted;
+	struct app_window popup;
+	struct wl_surface *icon;
+	desk_init(&desk);
+	dragger_init(&work, &desk, "work", 20);
+	dragger_init(&untrusted, &desk, "untrusted", 420);
+	struct wl_data_source *source = drag_start(&work, &icon);
+	EXPECT(desk.server.wlr_seat->drag != NULL);
+	app_popup_create(
+			&popup, &work.window, &(struct wlr_box){10, 10, 50, 50}, work.app.serial);
+	desk_turn(&desk);
+	app_roundtrip(&work.app);
+	EXPECT(popup.dismissed);
+	desk_button(&desk, false);
+	EXPECT(desk.server.wlr_seat->drag == NULL);
+	desk_point(&desk, 500, 200);
+	app_roundtrip(&untrusted.app);
+	EXPECT(untrusted.app.pointer_focus == untrusted.window.surface);
+	wl_data_source_destroy(source);
+	wl_surface_destroy(icon);
+	dragger_finish(&untrusted);
+	dragger_finish(&work);
+	desk_finish(&desk);
+}
+
 /* A drag that ended in a drop has a source until who took it has finished. */
 TEST(a_source_that_was_dropped_is_not_dragged_again) {
 	struct desk desk;

@@ -156,6 +156,13 @@ static void make_xdg_surface(struct fiend *fiend, struct slot *slot) {
 	xdg_surface_add_listener(slot->xdg_surface, &xdg_surface_listener, slot);
 }
 
+/* Else what is asked for next comes too early. */
+static void commit_mostly(struct slot *slot) {
+	if (pick(8) > 0) {
+		wl_surface_commit(slot->surface);
+	}
+}
+
 static void take_role(struct fiend *fiend, struct slot *slot) {
 	struct slot *other = any_slot(fiend);
 	switch (pick(4)) {
@@ -164,7 +171,7 @@ static void take_role(struct fiend *fiend, struct slot *slot) {
 		make_xdg_surface(fiend, slot);
 		slot->toplevel = xdg_surface_get_toplevel(slot->xdg_surface);
 		slot->role = ROLE_TOPLEVEL;
-		wl_surface_commit(slot->surface);
+		commit_mostly(slot);
 		break;
 	case 2:
 		if (other->xdg_surface == NULL) {
@@ -179,7 +186,7 @@ static void take_role(struct fiend *fiend, struct slot *slot) {
 		if (pick(2) == 0) {
 			xdg_popup_grab(slot->popup, fiend->app.seat, fiend->app.serial);
 		}
-		wl_surface_commit(slot->surface);
+		commit_mostly(slot);
 		break;
 	case 3:
 		if (other->surface == NULL || other == slot) {
