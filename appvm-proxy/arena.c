@@ -140,11 +140,12 @@ static void arena_announce(struct arena *arena) {
 	link_send(arena->set->link, LINK_ARENA_ADD, 0, arena->id, &body, sizeof(body));
 }
 
-/* Takes the region, also when it fails: with errno. */
-static struct arena *arena_create(struct arena_set *set, struct pages_region *region) {
+/* Before it has memory: what was shared and then not announced would drain for ever, since nobody
+ * maps it. NULL with errno. */
+static struct arena *arena_create(struct arena_set *set) {
 	struct arena *arena = calloc(1, sizeof(*arena));
 	if (arena == NULL) {
-		goto error_region;
+		return NULL;
 	}
 	arena->set = set;
 	wl_list_init(&arena->places);
@@ -153,28 +154,47 @@ static struct arena *arena_create(struct arena_set *set, struct pages_region *re
 		errno = ENOSPC;
 		goto error_arena;
 	}
-	arena->region = region;
-	arena->data = pages_region_data(region);
-	arena->size = pages_region_size(region) & ~(set->page_bytes - 1);
-	if (place_insert(arena, &arena->places, 0, arena->size) == NULL) {
+	if (place_insert(arena, &arena->places, 0, 0) == NULL) {
 		goto error_id;
 	}
-	wl_list_insert(&set->arenas, &arena->link);
-	arena_announce(arena);
 	return arena;
 
 error_id:
 	id_pool_give(&set->ids, arena->id);
 error_arena:
 	free(arena);
-error_region:
-	pages_release(region);
 	return NULL;
 }
 
+/* Its one place. */
+static struct arena_place *arena_first_place(struct arena *arena) {
+	struct arena_place *place = wl_container_of(arena->places.next, place, link);
+	return place;
+}
+
+/* region NULL: frees the arena, keeps errno. */
+static bool arena_take_region(struct arena *arena, struct pages_region *region) {
+	struct arena_set *set = arena->set;
+	if (region == NULL) {
+		int saved_errno = errno;
+		free(arena_first_place(arena));
+		id_pool_give(&set->ids, arena->id);
+		free(arena);
+		errno = saved_errno;
+		return false;
+	}
+	arena->region = region;
+	arena->data = pages_region_data(region);
+	arena->size = pages_region_size(region) & ~(set->page_bytes - 1);
+	arena_first_place(arena)->size = arena->size;
+	wl_list_insert(&set->arenas, &arena->link);
+	arena_announce(arena);
+	return true;
+}
+
 static bool arena_set_add(struct arena_set *set, size_t size) {
-	struct pages_region *region = pages_alloc(set->pages, size);
-	return region != NULL && arena_create(set, region) != NULL;
+	struct arena *arena = arena_create(set);
+	return arena != NULL && arena_take_region(arena, pages_alloc(set->pages, size));
 }
 
 static bool arena_set_grow(struct arena_set *set, size_t size) {
@@ -230,18 +250,19 @@ struct arena_place *arena_place_create(struct arena_set *set, size_t size) {
 	return place;
 }
 
-struct arena_place *arena_place_adopt(struct arena_set *set, struct pages_region *region) {
+struct arena_place *arena_place_adopt(
+		struct arena_set *set, int fd, uint64_t offset, size_t size) {
 	if (set->n_adopted >= LIMIT_ARENAS_ADOPTED) {
-		pages_release(region);
 		errno = ENOSPC;
 		return NULL;
 	}
-	struct arena *arena = arena_create(set, region);
-	if (arena == NULL) {
+	struct arena *arena = arena_create(set);
+	if (arena == NULL || !arena_take_region(arena,
+			pages_share_memory(set->pages, fd, offset, size))) {
 		return NULL;
 	}
 	set->n_adopted++;
-	struct arena_place *place = wl_container_of(arena->places.next, place, link);
+	struct arena_place *place = arena_first_place(arena);
 	arena->adopted = true;
 	arena->used = place->size;
 	place->free = false;

@@ -8,7 +8,6 @@
 
 struct link;
 struct pages;
-struct pages_region;
 
 /*
  * Shared memory for slots, in chunks (arenas) that are shared with the guivm end and cut into
@@ -27,9 +26,11 @@ void arena_set_destroy(struct arena_set *set);
  * back, so that it may work after arena_set_handle_removed() or the handler of pages. */
 struct arena_place *arena_place_create(struct arena_set *set, size_t size);
 
-/* An arena of its own for an application's own memory, which nothing else is put into. Takes the
- * region, also when it fails. NULL with errno: ENOSPC there are too many arenas. */
-struct arena_place *arena_place_adopt(struct arena_set *set, struct pages_region *region);
+/* Shares an application's own memory, as pages_share_memory() has it, in an arena of its own, which
+ * nothing else is put into. NULL with errno: that function's, and ENOSPC when there are too many
+ * arenas. */
+struct arena_place *arena_place_adopt(
+		struct arena_set *set, int fd, uint64_t offset, size_t size);
 
 /* The compositor must have let go of it. */
 void arena_place_destroy(struct arena_place *place);

@@ -11,7 +11,6 @@
 #include "appvm-proxy/slot.h"
 #include "common/checked.h"
 #include "common/log.h"
-#include "transport/pages.h"
 
 /* Whole pages around the buffer: what else lies in them is the same application's pool. */
 static struct slot *share(struct client *client, struct shm_buffer *buffer) {
@@ -20,10 +19,8 @@ static struct slot *share(struct client *client, struct shm_buffer *buffer) {
 	uint64_t begin = buffer->offset & ~(page - 1);
 	uint32_t skip = (uint32_t)(buffer->offset - begin);
 	size_t size = align_up((size_t)skip + (size_t)buffer->stride * buffer->height, page);
-	struct pages_region *region =
-			pages_share_memory(proxy->pages, buffer->pool->fd, begin, size);
 	struct arena_place *place =
-			region != NULL ? arena_place_adopt(proxy->arenas, region) : NULL;
+			arena_place_adopt(proxy->arenas, buffer->pool->fd, begin, size);
 	if (place == NULL) {
 		return NULL;
 	}

@@ -200,3 +200,41 @@ TEST(a_small_buffer_is_copied) {
 	EXPECT_INT(n_asked, 0);
 	finish();
 }
+
+static void create_buffer(uint32_t id) {
+	app_request(&app, wire_shm_pool_interface, POOL, POOL_CREATE_BUFFER, id, OFFSET, SIDE,
+			SIDE, STRIDE, XRGB8888);
+}
+
+/* Arenas of applications' own memory: others are larger than a buffer. */
+static size_t count_adopted(void) {
+	size_t count = 0, from = 0;
+	for (size_t n = bench_count(&bench, LINK_ARENA_ADD); n > 0; n--) {
+		struct link_frame frame = bench_expect_frame(&bench, &from, LINK_ARENA_ADD);
+		count += link_frame_arena(&frame).size == asked_size;
+	}
+	return count;
+}
+
+TEST(more_buffers_than_may_be_shared_are_copied) {
+	setup(0);
+	uint32_t last = SMALL + LIMIT_ARENAS_ADOPTED;
+	for (uint32_t id = SMALL; id < last; id++) {
+		create_buffer(id);
+		uint32_t copy = commit_copied(id);
+		send_release(copy);
+		commit(id);
+		send_delete_id(copy);
+	}
+	EXPECT_INT(count_adopted(), LIMIT_ARENAS_ADOPTED);
+	uint64_t used = pages_bytes_used(bench.proxy->pages);
+	create_buffer(last);
+	for (int i = 0; i < 3; i++) {
+		send_release(commit(last));
+		EXPECT_INT(count_adopted(), LIMIT_ARENAS_ADOPTED);
+	}
+	// What is shared and not used would count until the link ends.
+	EXPECT_INT(n_asked, LIMIT_ARENAS_ADOPTED);
+	EXPECT_INT(pages_bytes_used(bench.proxy->pages), used);
+	finish();
+}
