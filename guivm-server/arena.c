@@ -11,6 +11,7 @@
 #include <wlr/render/wlr_renderer.h>
 
 #include "common/checked.h"
+#include "common/fd.h"
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/shm_format.h"
@@ -43,6 +44,9 @@ struct arena_buffer {
 	uint32_t format; // DRM_FORMAT_*
 	bool gpu; // read by dmabuf_fd, and never otherwise
 	int dmabuf_fd; // the mapping's
+	int fence_fd; // until it is readable the GPU reads what was let go of; -1: it does not
+	struct wl_event_source *fence; // of fence_fd
+	struct wl_event_loop *loop; // valid while there is a resource
 	struct wl_listener release;
 };
 
@@ -144,9 +148,37 @@ static const struct wlr_buffer_impl buffer_impl = {
 	.end_data_ptr_access = buffer_end_data_ptr_access,
 };
 
+static void drop_fence(struct arena_buffer *buffer) {
+	if (buffer->fence != NULL) {
+		wl_event_source_remove(buffer->fence);
+		buffer->fence = NULL;
+	}
+	fd_close(&buffer->fence_fd);
+}
+
+static int buffer_handle_fence(int fd, uint32_t mask, void *data) {
+	struct arena_buffer *buffer = data;
+	drop_fence(buffer);
+	// Who commits what was not released is told when that is let go of.
+	if (buffer->base.n_locks == 0) {
+		wl_buffer_send_release(buffer->resource);
+	}
+	return 0;
+}
+
 static void buffer_handle_release(struct wl_listener *listener, void *data) {
 	struct arena_buffer *buffer = wl_container_of(listener, buffer, release);
-	if (buffer->resource != NULL) {
+	if (buffer->resource == NULL) {
+		return;
+	}
+	drop_fence(buffer);
+	buffer->fence_fd = buffer->gpu ? arena_gpu_fence(buffer->dmabuf_fd) : -1;
+	if (buffer->fence_fd >= 0) {
+		buffer->fence = wl_event_loop_add_fd(buffer->loop, buffer->fence_fd,
+				WL_EVENT_READABLE, buffer_handle_fence, buffer);
+	}
+	if (buffer->fence == NULL) {
+		drop_fence(buffer);
 		wl_buffer_send_release(buffer->resource);
 	}
 }
@@ -161,6 +193,7 @@ static const struct wl_buffer_interface buffer_resource_impl = {
 
 static void buffer_handle_resource_destroy(struct wl_resource *resource) {
 	struct arena_buffer *buffer = wl_resource_get_user_data(resource);
+	drop_fence(buffer);
 	buffer->resource = NULL;
 	buffer->vm->n_arena_objects--;
 	wlr_buffer_drop(&buffer->base);
@@ -269,6 +302,8 @@ static void arena_handle_create_buffer(struct wl_client *client, struct wl_resou
 	buffer->offset = untrusted_offset;
 	buffer->stride = (size_t)untrusted_stride;
 	buffer->format = drm_format(untrusted_format);
+	buffer->fence_fd = -1;
+	buffer->loop = wl_display_get_event_loop(wl_client_get_display(client));
 	wlr_buffer_init(&buffer->base, &buffer_impl, untrusted_width, untrusted_height);
 	choose_way(buffer, arena->arenas);
 	buffer->release.notify = buffer_handle_release;

@@ -2,11 +2,16 @@
 #include "guivm-server/arena_gpu.h"
 
 #include <drm_fourcc.h>
+#include <linux/dma-buf.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <wlr/render/drm_format_set.h>
 #include <wlr/render/wlr_renderer.h>
 #include <wlr/render/wlr_texture.h>
 #include <wlr/types/wlr_buffer.h>
+
+#include "common/fd.h"
 
 #define COLOR_MASK 0x00ffffffu /* in one of the two formats the rest means nothing */
 
@@ -74,4 +79,16 @@ bool arena_gpu_reads(struct wlr_renderer *renderer, struct wlr_buffer *buffer,
 		wlr_texture_destroy(texture);
 	}
 	return same;
+}
+
+int arena_gpu_fence(int dmabuf_fd) {
+	struct dma_buf_export_sync_file call = {.flags = DMA_BUF_SYNC_WRITE, .fd = -1};
+	if (ioctl(dmabuf_fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &call) < 0) {
+		return -1;
+	}
+	struct pollfd poll_fd = {.fd = call.fd, .events = POLLIN};
+	if (poll(&poll_fd, 1, 0) != 0) {
+		fd_close(&call.fd);
+	}
+	return call.fd;
 }

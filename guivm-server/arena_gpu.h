@@ -32,4 +32,12 @@ bool arena_gpu_imports(struct wlr_renderer *renderer, struct wlr_buffer *buffer)
 bool arena_gpu_reads(struct wlr_renderer *renderer, struct wlr_buffer *buffer,
 		const void *pixels, size_t stride);
 
+/*
+ * The GPU reads on when the buffer is let go of. A descriptor, the caller's, that is readable when
+ * it has done all that it was told by now to do with a dma-buf; -1: it has, or nobody knows. Other
+ * clients' memory has fences that keep their GPU waiting, but what writes here is another machine's
+ * processor.
+ */
+int arena_gpu_fence(int dmabuf_fd);
+
 #endif

@@ -32,6 +32,7 @@ static struct gpu {
 	bool imports, reads;
 	int n_imports, n_reads; // how often it was tried
 	ino_t dmabuf;
+	int fence_fd; // what it is still reading of; 0: nothing
 } gpu;
 
 bool __real_arena_gpu_takes_dmabufs(struct wlr_renderer *renderer);
@@ -39,6 +40,7 @@ bool __wrap_arena_gpu_takes_dmabufs(struct wlr_renderer *renderer);
 bool __wrap_arena_gpu_imports(struct wlr_renderer *renderer, struct wlr_buffer *buffer);
 bool __wrap_arena_gpu_reads(struct wlr_renderer *renderer, struct wlr_buffer *buffer,
 		const void *pixels, size_t stride);
+int __wrap_arena_gpu_fence(int dmabuf_fd);
 bool __real_fd_is_dmabuf(int fd);
 bool __wrap_fd_is_dmabuf(int fd);
 
@@ -57,6 +59,12 @@ bool __wrap_arena_gpu_reads(struct wlr_renderer *renderer, struct wlr_buffer *bu
 		const void *pixels, size_t stride) {
 	gpu.n_reads++;
 	return gpu.reads;
+}
+
+int __wrap_arena_gpu_fence(int dmabuf_fd) {
+	struct stat info;
+	EXPECT(fstat(dmabuf_fd, &info) == 0 && info.st_ino == gpu.dmabuf);
+	return gpu.fence_fd != 0 ? fcntl(gpu.fence_fd, F_DUPFD_CLOEXEC, 0) : -1;
 }
 
 bool __wrap_fd_is_dmabuf(int fd) {
@@ -370,20 +378,27 @@ static void replace_buffer(struct fixture *f, uint32_t format) {
 	app_roundtrip(&f->app);
 }
 
-/* As the renderer sees it: by the dma-buf, or by the mapping, and never by both. */
-static bool is_read_by_gpu(struct fixture *f) {
+/* As the renderer has it, locked. */
+static struct wlr_buffer *lock_buffer(struct fixture *f) {
 	struct wlr_buffer *buffer = NULL;
 	struct wl_client *wl_client;
-	uint32_t id = wl_proxy_get_id((struct wl_proxy *)f->buffer), format;
+	uint32_t id = wl_proxy_get_id((struct wl_proxy *)f->buffer);
 	wl_client_for_each(wl_client, wl_display_get_client_list(f->desk.server.display)) {
 		struct wl_resource *resource = wl_client_get_object(wl_client, id);
 		buffer = resource != NULL ? wlr_buffer_try_from_resource(resource) : buffer;
 	}
 	EXPECT(buffer != NULL);
+	return buffer;
+}
+
+/* By the dma-buf, or by the mapping, and never by both. */
+static bool is_read_by_gpu(struct fixture *f) {
+	struct wlr_buffer *buffer = lock_buffer(f);
 	struct wlr_dmabuf_attributes attributes;
 	struct wlr_shm_attributes shm;
 	void *data;
 	size_t stride;
+	uint32_t format;
 	bool by_gpu = wlr_buffer_get_dmabuf(buffer, &attributes);
 	EXPECT_INT(wlr_buffer_get_shm(buffer, &shm), !by_gpu);
 	bool mapped = wlr_buffer_begin_data_ptr_access(buffer, WLR_BUFFER_DATA_PTR_ACCESS_READ,
@@ -416,6 +431,41 @@ TEST(a_gpu_reads_where_it_can) {
 	EXPECT(!is_read_by_gpu(&f));
 	EXPECT_INT(f.n_released, 0);
 	fixture_finish(&f);
+}
+
+/* This renderer has no GPU: it lets go of what it cannot import as if it had been shown. */
+TEST(a_buffer_is_released_when_the_gpu_has_read_it) {
+	struct fixture f;
+	int fence[2];
+	fixture_init_gpu(&f, true, true, ARENA_SIZE);
+	EXPECT_INT(pipe2(fence, O_CLOEXEC), 0);
+	replace_buffer(&f, WL_SHM_FORMAT_XRGB8888);
+	wl_buffer_add_listener(f.buffer, &buffer_listener, &f.n_released);
+	show(&f);
+	app_roundtrip(&f.app);
+	EXPECT_INT(f.n_released, 1); // nothing was under way
+	gpu.fence_fd = fence[0];
+	show(&f);
+	app_roundtrip(&f.app);
+	EXPECT_INT(f.n_released, 1);
+	struct wlr_buffer *used = lock_buffer(&f); // committed again, say, before it was released
+	EXPECT_INT(write(fence[1], "", 1), 1);
+	app_roundtrip(&f.app);
+	app_roundtrip(&f.app);
+	EXPECT_INT(f.n_released, 1);
+	wlr_buffer_unlock(used);
+	app_roundtrip(&f.app);
+	app_roundtrip(&f.app);
+	EXPECT_INT(f.n_released, 2);
+	int empty[2];
+	EXPECT_INT(pipe2(empty, O_CLOEXEC), 0);
+	gpu.fence_fd = empty[0];
+	show(&f);
+	fixture_finish(&f); // with one that never comes
+	for (int i = 0; i < 2; i++) {
+		close(fence[i]);
+		close(empty[i]);
+	}
 }
 
 /* Another application's arena over the same mapping has it as well. */
