@@ -294,22 +294,45 @@ static void popups_handle_grab(struct server *server, struct wlr_xdg_popup *popu
 	}
 }
 
-/* This is called before the request is: what it finds destroyed it does nothing to. */
-static void popups_handle_message(void *data, enum wl_protocol_logger_type direction,
-		const struct wl_protocol_logger_message *message) {
+static void popups_handle_request(struct server *server, struct wl_resource *resource, int opcode) {
 	enum { POPUP_GRAB = 1, POPUP_REPOSITION = 2 };
-	struct server *server = data;
-	int opcode = message->message_opcode;
-	if (direction != WL_PROTOCOL_LOGGER_REQUEST ||
-			(opcode != POPUP_GRAB && opcode != POPUP_REPOSITION) ||
-			strcmp(wl_resource_get_class(message->resource), "xdg_popup") != 0) {
+	if (opcode != POPUP_GRAB && opcode != POPUP_REPOSITION) {
 		return;
 	}
-	struct wlr_xdg_popup *popup = wlr_xdg_popup_from_resource(message->resource);
+	struct wlr_xdg_popup *popup = wlr_xdg_popup_from_resource(resource);
 	if (popup != NULL && opcode == POPUP_GRAB) {
 		popups_handle_grab(server, popup);
 	} else if (popup != NULL && !popup->base->initialized) {
 		wlr_xdg_popup_destroy(popup); // wlroots configures it, which asserts that it can
+	}
+}
+
+/*
+ * wlroots takes a popup for its own parent, and goes round in that circle until there is no more
+ * stack. It takes no popup without a size.
+ */
+static void popups_handle_get(struct wl_resource *resource, const union wl_argument *arguments) {
+	enum { PARENT = 1, POSITIONER = 2 };
+	if (arguments[PARENT].o == (struct wl_object *)resource) {
+		struct wl_resource *positioner = (struct wl_resource *)arguments[POSITIONER].o;
+		wlr_xdg_positioner_from_resource(positioner)->rules.size.width = 0;
+		wl_resource_post_error(resource, XDG_WM_BASE_ERROR_INVALID_POPUP_PARENT,
+				"a popup cannot be its own parent");
+	}
+}
+
+/* This is called before the request is: what it finds destroyed it does nothing to. */
+static void popups_handle_message(void *data, enum wl_protocol_logger_type direction,
+		const struct wl_protocol_logger_message *message) {
+	const int get_popup = 2; // of xdg_surface
+	if (direction != WL_PROTOCOL_LOGGER_REQUEST) {
+		return;
+	}
+	const char *class = wl_resource_get_class(message->resource);
+	if (strcmp(class, "xdg_popup") == 0) {
+		popups_handle_request(data, message->resource, message->message_opcode);
+	} else if (message->message_opcode == get_popup && strcmp(class, "xdg_surface") == 0) {
+		popups_handle_get(message->resource, message->arguments);
 	}
 }
 

@@ -291,6 +291,26 @@ TEST(a_popup_that_moves_too_early_harms_nobody) {
 	desk_finish(&desk);
 }
 
+TEST(a_popup_that_is_its_own_parent_ends_its_client_alone) {
+	struct desk desk;
+	struct app work, untrusted;
+	struct app_window popup;
+	desk_init(&desk);
+	app_connect(&work, &desk, "work");
+	app_connect(&untrusted, &desk, "untrusted");
+	struct xdg_positioner *positioner = xdg_wm_base_create_positioner(untrusted.wm_base);
+	xdg_positioner_set_size(positioner, 50, 50);
+	xdg_positioner_set_anchor_rect(positioner, 0, 0, 10, 10);
+	app_window_init(&popup, &untrusted);
+	popup.popup = xdg_surface_get_popup(popup.xdg_surface, popup.xdg_surface, positioner);
+	xdg_positioner_destroy(positioner);
+	EXPECT_INT(app_error(&untrusted), XDG_WM_BASE_ERROR_INVALID_POPUP_PARENT);
+	EXPECT_INT(app_error(&work), -1);
+	app_disconnect(&untrusted);
+	app_disconnect(&work);
+	desk_finish(&desk);
+}
+
 TEST(rotated_and_clipped_buffers_are_shown) {
 	struct solo solo;
 	solo_init(&solo, "work");
