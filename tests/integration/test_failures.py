@@ -148,4 +148,5 @@ class Failures(Case):
 
 
 if __name__ == '__main__':
+    desktop.look_into_relays()
     desktop.main()

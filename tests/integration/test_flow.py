@@ -149,4 +149,5 @@ class Flow(Case):
 
 
 if __name__ == '__main__':
+    desktop.look_into_relays()
     desktop.main()

@@ -75,4 +75,5 @@ class Torture(Case):
 
 
 if __name__ == '__main__':
+    desktop.look_into_relays()
     desktop.main()
