@@ -39,6 +39,8 @@ struct desk {
 
 void desk_init(struct desk *desk);
 void desk_finish(struct desk *desk);
+/* At the end of a test of tokens or handles: wlroots opens /dev/urandom for them, for good. */
+void desk_close_random(void);
 /* What vms_reload() reads from now on. */
 void desk_write_vmset(const char *text);
 /* One turn of the server, without waiting. */

@@ -66,19 +66,6 @@ static void fixture_finish(struct fixture *f) {
 	desk_finish(&f->desk);
 }
 
-/* wlroots opens /dev/urandom for its first token or handle and keeps it for good. */
-static void close_random(void) {
-	for (int fd = 3; fd < 64; fd++) {
-		char path[32], target[32];
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		ssize_t length = readlink(path, target, sizeof(target));
-		if (length == (ssize_t)strlen("/dev/urandom") &&
-				memcmp(target, "/dev/urandom", (size_t)length) == 0) {
-			close(fd);
-		}
-	}
-}
-
 typedef void *(*make_t)(struct fixture *f, void *global);
 
 /* The client may have so many and no more. */
@@ -172,7 +159,7 @@ TEST(objects_that_all_clients_share_a_list_of_are_bounded) {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		expect_limit(kinds[i].interface, kinds[i].version, kinds[i].make, LIMIT_OF_A_KIND);
 	}
-	close_random();
+	desk_close_random();
 }
 
 /* A global that is bound again and again. */
@@ -234,7 +221,7 @@ TEST(a_token_that_was_committed_does_not_count) {
 		wl_proxy_destroy((struct wl_proxy *)tokens[i]);
 	}
 	fixture_finish(&f);
-	close_random();
+	desk_close_random();
 }
 
 TEST(an_icon_has_so_many_buffers_and_no_more) {

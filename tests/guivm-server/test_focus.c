@@ -317,19 +317,6 @@ static void token_done(void *data, struct xdg_activation_token_v1 *object, const
 
 static const struct xdg_activation_token_v1_listener token_listener = {.done = token_done};
 
-/* wlroots opens /dev/urandom for its first token and keeps it for good. */
-static void close_random(void) {
-	for (int fd = 3; fd < 64; fd++) {
-		char path[32], target[32];
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		ssize_t length = readlink(path, target, sizeof(target));
-		if (length == (ssize_t)strlen("/dev/urandom") &&
-				memcmp(target, "/dev/urandom", (size_t)length) == 0) {
-			close(fd);
-		}
-	}
-}
-
 /* What app, which has the focus, was given on its last input. */
 static struct xdg_activation_token_v1 *ask_token(struct app *app, struct app_window *window) {
 	struct xdg_activation_token_v1 *object =
@@ -356,7 +343,7 @@ TEST(activation_without_the_focus_only_asks_for_attention) {
 	EXPECT(app_window_view(&pair.second)->attention);
 	xdg_activation_token_v1_destroy(object);
 	pair_finish(&pair);
-	close_random();
+	desk_close_random();
 }
 
 TEST(an_activation_token_of_another_vm_does_nothing) {
@@ -373,7 +360,7 @@ TEST(an_activation_token_of_another_vm_does_nothing) {
 	EXPECT(!app_window_view(&pair.second)->attention);
 	xdg_activation_token_v1_destroy(object);
 	pair_finish(&pair);
-	close_random();
+	desk_close_random();
 }
 
 TEST(an_application_does_not_move_its_window_without_the_users_button) {

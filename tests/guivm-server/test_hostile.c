@@ -375,19 +375,6 @@ static void token_done(void *data, struct xdg_activation_token_v1 *token, const 
 
 static const struct xdg_activation_token_v1_listener token_listener = {.done = token_done};
 
-/* wlroots opens /dev/urandom for its first token and keeps it for good. */
-static void close_random(void) {
-	for (int fd = 3; fd < 64; fd++) {
-		char path[32], target[32];
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		ssize_t length = readlink(path, target, sizeof(target));
-		if (length == (ssize_t)strlen("/dev/urandom") &&
-				memcmp(target, "/dev/urandom", (size_t)length) == 0) {
-			close(fd);
-		}
-	}
-}
-
 static void ask_token(struct app *app, char text[64]) {
 	struct xdg_activation_token_v1 *token =
 			xdg_activation_v1_get_activation_token(app->activation);
@@ -417,7 +404,7 @@ TEST(activation_tokens_are_kept_up_to_the_limit) {
 	app_roundtrip(&solo.app);
 	EXPECT(focus_view(&solo.desk.server) == app_window_view(&solo.window));
 	solo_finish(&solo);
-	close_random();
+	desk_close_random();
 }
 
 TEST(a_vm_that_asks_for_many_activation_tokens_throws_out_none_of_another) {
@@ -442,7 +429,7 @@ TEST(a_vm_that_asks_for_many_activation_tokens_throws_out_none_of_another) {
 	app_disconnect(&work);
 	app_disconnect(&untrusted);
 	desk_finish(&desk);
-	close_random();
+	desk_close_random();
 }
 
 /* A buffer of 16 bits per pixel, whose rows are no whole words: what the renderer cannot read. */
