@@ -48,10 +48,10 @@ struct wl_event_loop;
  *       it: to vm-data/isthmus/NAME of this domain in XenStore (the number), or, in dom0, its own.
  *       NAME tells links between the same two domains apart. The application side is libxenvchan's
  *       server, the GUI side its client (transport/xen.h); either may start first, and an end of
- *       either domain is noticed at once. Opening forks a process, which stays outside of the
- *       sandbox; the GUI side alone does so. Memory is shared read-only; with grants=writable, on
- *       the application side, a drop-in relay's compositor can map it, too. Built where libxenvchan
- *       is.
+ *       either domain is noticed at once. Both ends may be in one domain only if that is PV.
+ *       Opening forks a process, which stays outside of the sandbox; the GUI side alone does so.
+ *       Memory is shared read-only; with grants=writable, on the application side, a drop-in
+ *       relay's compositor can map it, too. Built where libxenvchan is.
  */
 enum transport_role {
 	TRANSPORT_GUIVM, // the trusted side: lays memory out, listens

@@ -141,9 +141,15 @@ static bool connect_now(struct broker *broker, int gntdev_fd, int event_fd) {
 	return fd_send(broker->offers_fd, &offer, sizeof(offer), fds, 2) == sizeof(offer);
 }
 
+/* One that both ends would be in, and lose the pages that they share. */
+static bool is_impossible(const struct broker *broker) {
+	return broker->domid == xen_store_own_domid(broker->store) && !xen_maps_own_grants();
+}
+
 static void try_connect(struct broker *broker) {
 	char error[READY_BYTES], path[XEN_STORE_PATH_BYTES];
 	if (!xen_store_find(broker->store, broker->peer, &broker->domid) ||
+			is_impossible(broker) ||
 			!xen_lock(broker->lock_fd, broker->domid, broker->name)) {
 		return;
 	}
@@ -317,6 +323,18 @@ static void run(struct broker *broker) {
 	}
 }
 
+/* error stays as it is when the peer may be looked for, though it is not there yet. */
+static void check_place(const struct broker *broker, char *error, size_t error_size) {
+	if (is_impossible(broker)) {
+		snprintf(error, error_size, "xen:%s:%s: both ends in one domain, which is not PV:"
+			" Xen would take the pages that they share from it", broker->peer,
+			broker->name);
+	} else if (!xen_lock(broker->lock_fd, broker->domid, broker->name)) {
+		snprintf(error, error_size, "xen:%s:%s: another process listens there",
+			broker->peer, broker->name);
+	}
+}
+
 static void open_and_run(struct broker *broker) {
 	char error[READY_BYTES] = "", path[XEN_STORE_PATH_BYTES];
 	broker->lock_fd = xen_open("gntdev", error, sizeof(error));
@@ -324,10 +342,8 @@ static void open_and_run(struct broker *broker) {
 	broker->store = probe_fd >= 0 ? xen_store_open(error, sizeof(error)) : NULL;
 	fd_close(&probe_fd);
 	if (broker->store != NULL && xen_store_find(broker->store, broker->peer,
-			&broker->domid) &&
-			!xen_lock(broker->lock_fd, broker->domid, broker->name)) {
-		snprintf(error, sizeof(error), "xen:%s:%s: another process listens there",
-			broker->peer, broker->name);
+			&broker->domid)) {
+		check_place(broker, error, sizeof(error));
 	}
 	send(broker->calls_fd, error, sizeof(error), MSG_NOSIGNAL);
 	if (error[0] != '\0') {

@@ -14,6 +14,7 @@
 #include <xen/gntalloc.h>
 #include <xen/gntdev.h>
 
+#include "common/fd.h"
 #include "transport/backend.h"
 
 /* As Linux has them (include/uapi/xen/gntdev.h); Xen's own header does not. */
@@ -38,6 +39,14 @@ static int call_open(const char *path) {
 int (*xen_ioctl)(int fd, unsigned long request, void *argument) = call_ioctl;
 int (*xen_open_file)(const char *path) = call_open;
 const unsigned long xen_event_notify_request = IOCTL_EVTCHN_NOTIFY;
+
+bool xen_maps_own_grants(void) {
+	char type[8] = "";
+	int fd = open("/sys/hypervisor/guest_type", O_RDONLY | O_CLOEXEC);
+	ssize_t size = fd >= 0 ? read(fd, type, sizeof(type) - 1) : -1;
+	fd_close(&fd);
+	return size > 0 && strcmp(type, "PV\n") == 0;
+}
 
 int xen_open(const char *name, char *error, size_t error_size) {
 	char path[64];

@@ -21,6 +21,13 @@ extern int (*xen_open_file)(const char *path);
 /* The ioctl request of xen_event_notify(), for the sandbox. */
 extern const unsigned long xen_event_notify_request;
 
+/*
+ * Whether this domain may map what it granted itself: a PV domain only. From any other Xen takes
+ * the pages away where they were before (p2m_add_page()): there they read as ones, what is written
+ * is lost, and so it stays when the kernel uses them for something else.
+ */
+bool xen_maps_own_grants(void);
+
 /* name: "gntalloc", "gntdev", "evtchn". -1 when it fails; error as in transport_open(). */
 int xen_open(const char *name, char *error, size_t error_size);
 

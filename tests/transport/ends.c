@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "transport/xen_dev.h"
+
 #define KVM_TEST_MEMORY (8 << 20)
 
 static void local_spec(enum transport_role role, char *text, size_t size) {
@@ -42,6 +44,11 @@ static void xen_spec(enum transport_role role, char *text, size_t size) {
 	if (domid == NULL) {
 		test_skip("not in a domain of Xen: ISTHMUS_TEST_DOMID is not set");
 	}
+#ifdef ISTHMUS_XEN
+	if (!xen_maps_own_grants()) {
+		test_skip("Xen takes the pages that both ends share from a domain that is not PV");
+	}
+#endif
 	snprintf(text, size, "xen:%s:%s", domid, strrchr(test_dir(), '/') + 1);
 }
 

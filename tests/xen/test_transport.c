@@ -296,6 +296,19 @@ TEST(memory_of_an_application_is_read_where_it_lies) {
 	ends_close(&guivm, &appvm);
 }
 
+TEST(a_domain_that_would_lose_its_pages_is_refused) {
+	const char *domid = getenv("ISTHMUS_TEST_DOMID");
+	if (domid == NULL || xen_maps_own_grants()) {
+		test_skip("not in a domain of Xen other than PV");
+	}
+	char spec[64], error[512] = "";
+	struct wl_event_loop *loop = wl_event_loop_create();
+	snprintf(spec, sizeof(spec), "xen:%s:refused", domid);
+	EXPECT(transport_open(loop, spec, TRANSPORT_GUIVM, error, sizeof(error)) == NULL);
+	EXPECT(strstr(error, "both ends in one domain") != NULL);
+	wl_event_loop_destroy(loop);
+}
+
 static void expect_ring_failure(struct end *end) {
 	char byte;
 	while (vchan_state(end->vchan) == VCHAN_CONNECTED) {

@@ -206,12 +206,20 @@ class Domains(desktop.Booted):
         destroyed = time.monotonic()
         self.x.wait('--max-windows', '0')
         self.told(f'{time.monotonic() - destroyed:.2f} s after its domain was destroyed the window is gone')
-        self.x.create('web', grants=30000, gui='gui', kind='pvh')
+        self.x.create('web', grants=30000, gui='gui', kind='pvh', commands=1)
         self.x.introduce('gui', 'web')
         self.x.introduce('web', 'gui')
         self.launch('Window')
         self.expect_picture(7)
         self.told('pixels of a PVH domain are exact')
+
+    def test_aa_both_ends_are_not_in_a_domain_that_would_lose_its_pages(self):
+        self.x.shell('in-domain web connect', 'root')
+        domid = self.x.shell('xl domid web', 'root').strip()
+        output = self.x.in_domain('web', f'ISTHMUS_TEST_DOMID={domid} test-xen-xen', 'root')
+        self.assertRegex(output, r'(?m)^ok \d+ a_domain_that_would_lose_its_pages_is_refused$')
+        self.assertIn('\n1 passed, 0 failed', output)
+        self.told('a PVH domain cannot have both ends of a link')
 
     @NEEDS_KERNEL
     def test_b_memory_of_an_application_is_shown_where_it_lies(self):
