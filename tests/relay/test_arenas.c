@@ -86,6 +86,7 @@ static void log_request(void *data, enum wl_protocol_logger_type type,
 }
 
 static struct relay_bench_peer peer;
+static struct wl_protocol_logger *logger;
 
 static void send(uint16_t type, uint32_t client, uint32_t arg, const void *body, size_t size) {
 	uint8_t frame[256];
@@ -102,7 +103,7 @@ static void send(uint16_t type, uint32_t client, uint32_t arg, const void *body,
 static void start(bool takes) {
 	relay_bench_start();
 	relay_bench_take_dmabufs(takes);
-	wl_display_add_protocol_logger(relay_bench_display(), log_request, NULL);
+	logger = wl_display_add_protocol_logger(relay_bench_display(), log_request, NULL);
 	relay_bench_connect(&peer);
 	send(LINK_CLIENT_OPEN, 1, 0, NULL, 0);
 	send(LINK_WAYLAND, 1, 0, (const uint32_t[]){1, 12 << 16 | 1, 2}, 12); // get_registry
@@ -124,6 +125,7 @@ static void remove_arena(void) {
 
 static void finish(void) {
 	relay_bench_disconnect(&peer);
+	wl_protocol_logger_destroy(logger);
 	relay_bench_stop();
 }
 
