@@ -74,6 +74,10 @@ static void output_handle_destroy(struct wl_listener *listener, void *data) {
 	wl_list_remove(&output->link);
 	layers_close_output(output);
 	output_forget_views(output);
+	/* Before windows move: what they uncover would enter it, on which wlroots aborts. */
+	if (output->scene_output != NULL) {
+		wlr_scene_output_destroy(output->scene_output);
+	}
 	free(output);
 	if (!server->terminating) {
 		view_arrange_all(server);
