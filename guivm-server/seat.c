@@ -147,5 +147,8 @@ void seat_destroy(struct seat *seat) {
 	wl_list_remove(&seat->new_virtual_keyboard.link);
 	wl_list_remove(&seat->new_virtual_pointer.link);
 	keyboard_destroy_fallback(seat->fallback);
+	/* Devices go later, with the backend: they are to leave lists without a head then. */
+	wl_list_remove(&seat->keyboards);
+	wl_list_remove(&seat->touches);
 	free(seat);
 }

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <linux/input-event-codes.h>
 #include <unistd.h>
+#include <wlr/backend.h>
+#include <wlr/interfaces/wlr_keyboard.h>
 #include <wlr/types/wlr_output.h>
 #include <wlr/types/wlr_seat.h>
 
 #include "guivm-server/cursor.h"
 #include "guivm-server/focus.h"
+#include "guivm-server/keyboard.h"
 #include "guivm-server/output.h"
+#include "guivm-server/seat.h"
 #include "guivm-server/vm.h"
 #include "tests/guivm-server/desk.h"
 #include "tests/harness/ignore.h"
@@ -598,4 +602,34 @@ TEST(an_idle_desktop_draws_nothing) {
 	}
 	EXPECT_INT(pair.desk.output->commit_seq, before);
 	pair_finish(&pair);
+}
+
+struct late_device {
+	struct wlr_keyboard wlr_keyboard;
+	struct keyboard *keyboard;
+	struct wl_listener backend_destroy;
+	bool left_alone;
+};
+
+static void late_device_handle_backend_destroy(struct wl_listener *listener, void *data) {
+	struct late_device *late = wl_container_of(listener, late, backend_destroy);
+	late->left_alone = wl_list_empty(&late->keyboard->link);
+	wl_list_remove(&late->backend_destroy.link);
+	wlr_keyboard_finish(&late->wlr_keyboard);
+}
+
+TEST(a_keyboard_of_the_backend_goes_after_the_seat) {
+	static const struct wlr_keyboard_impl impl = {.name = "late"};
+	struct desk desk;
+	struct late_device late = {0};
+	desk_init(&desk);
+	wlr_keyboard_init(&late.wlr_keyboard, &impl, "late keyboard");
+	seat_add_device(&desk.server, &late.wlr_keyboard.base);
+	late.keyboard = wl_container_of(desk.server.seat->keyboards.next, late.keyboard, link);
+	EXPECT(late.keyboard->wlr_keyboard == &late.wlr_keyboard);
+	late.backend_destroy.notify = late_device_handle_backend_destroy;
+	wl_signal_add(&desk.server.backend->events.destroy, &late.backend_destroy);
+	desk_finish(&desk);
+	// And is in no list that went with it.
+	EXPECT(late.left_alone);
 }
