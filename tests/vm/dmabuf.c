@@ -35,6 +35,7 @@
 #define STRIDE (SIDE * 4)
 #define CARD "/dev/dri/card0"
 #define FORMAT_XRGB8888 0x34325258u // DRM_FORMAT_XRGB8888
+#define FORMAT_NV12 0x3231564eu // DRM_FORMAT_NV12: two planes
 #define COLOR 0xff20a040u
 #define OTHER_COLOR 0xffa04020u
 
@@ -47,6 +48,7 @@ static struct isthmus_relay_v1 *relay;
 static struct isthmus_arena_manager_v1 *arenas;
 static struct wl_surface *surface;
 static int card;
+static bool has_nv12;
 
 static _Noreturn void give_up(const char *what) {
 	say("failed: %s: %s", what, strerror(errno));
@@ -91,6 +93,7 @@ static void handle_table(void *data, struct zwp_linux_dmabuf_feedback_v1 *feedba
 	bool linear = false;
 	for (uint32_t i = 0; i < size / sizeof(*table); i++) {
 		linear = linear || (table[i].format == FORMAT_XRGB8888 && table[i].modifier == 0);
+		has_nv12 = has_nv12 || (table[i].format == FORMAT_NV12 && table[i].modifier == 0);
 	}
 	say("table of %zu formats, linear XRGB8888 %s", size / sizeof(*table),
 			linear ? "in it" : "missing");
@@ -180,11 +183,11 @@ static struct zwp_linux_buffer_params_v1 *make_params(int fd) {
 }
 
 /* By an event, as clients did of old; the other way is create_immed. */
-static struct wl_buffer *ask_for_buffer(int fd) {
+static struct wl_buffer *ask_for_buffer(int fd, uint32_t format) {
 	struct wl_buffer *buffer = NULL;
 	struct zwp_linux_buffer_params_v1 *params = make_params(fd);
 	zwp_linux_buffer_params_v1_add_listener(params, &params_listener, &buffer);
-	zwp_linux_buffer_params_v1_create(params, SIDE, SIDE, FORMAT_XRGB8888, 0);
+	zwp_linux_buffer_params_v1_create(params, SIDE, SIDE, format, 0);
 	wl_display_roundtrip(display);
 	zwp_linux_buffer_params_v1_destroy(params);
 	return buffer;
@@ -232,12 +235,23 @@ static void show(struct wl_buffer *buffer, const char *name) {
 	wl_surface_commit(surface);
 }
 
+/* What is taken and then cannot be imported: one plane is missing. */
+static void show_unreadable(int fd) {
+	struct wl_buffer *buffer = has_nv12 ? ask_for_buffer(fd, FORMAT_NV12) : NULL;
+	if (buffer != NULL) {
+		show(buffer, "unreadable");
+		wl_display_roundtrip(display);
+		wl_buffer_destroy(buffer);
+		say("unreadable attached");
+	}
+}
+
 /* Both ways, and more descriptors than a VM may hold at once, one after the other. */
 static void make_many(int fd, int count) {
 	for (int i = 0; i < count; i++) {
 		if (i % 100 == 0) {
 			wl_buffer_destroy(demand_buffer(fd));
-			wl_buffer_destroy(ask_for_buffer(fd));
+			wl_buffer_destroy(ask_for_buffer(fd, FORMAT_XRGB8888));
 		}
 		zwp_linux_buffer_params_v1_destroy(make_params(fd));
 		if (i % 32 == 0 && wl_display_roundtrip(display) < 0) {
@@ -385,13 +399,15 @@ int main(int argc, char **argv) {
 	wl_display_roundtrip(display);
 	int fd = make_dmabuf(COLOR);
 	make_window();
-	struct wl_buffer *asked = ask_for_buffer(fd);
+	struct wl_buffer *asked = ask_for_buffer(fd, FORMAT_XRGB8888);
 	say(asked != NULL ? "buffer created" : "buffer failed");
-	say(ask_for_buffer(make_udmabuf()) != NULL ? "udmabuf created" : "udmabuf failed");
+	bool usual = ask_for_buffer(make_udmabuf(), FORMAT_XRGB8888) != NULL;
+	say(usual ? "udmabuf created" : "udmabuf failed");
 	if (asked == NULL) {
 		return 1;
 	}
 	show(asked, "first");
+	show_unreadable(fd);
 	show(demand_buffer(fd), "second");
 	wl_display_roundtrip(display);
 	if (syncobj != NULL) {

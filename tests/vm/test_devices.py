@@ -57,7 +57,14 @@ class Lone(machines.Desktop):
                     'MemoryDenyWriteExecute=no', 'DeviceAllow=/dev/udmabuf rw', 'TimeoutStartSec=120')
         self.root(f'mkdir -p {DROP_IN}; printf "%s\\n" {shlex.join(settings)} >{DROP_IN}/with-gpu.conf; '
                   'systemctl daemon-reload')
-        self.root('systemctl restart guivm-server')
+        self.stop()
+        self.root('systemctl start guivm-server')
+
+    def stop(self):
+        """The compositor ends in good order, whatever it imported or could not."""
+        self.root('systemctl stop guivm-server')
+        how = self.root('systemctl show -p Result -p ExecMainCode -p ExecMainStatus guivm-server').split()
+        assert sorted(how) == ['ExecMainCode=1', 'ExecMainStatus=0', 'Result=success'], how
 
     def start_program(self, name, *words, user='user', prefix=''):
         """Its input is the file /tmp/NAME.in, its lines go to /tmp/NAME.out."""
@@ -191,6 +198,7 @@ class Devices(desktop.Booted):
         d.wait('--windows', '2')
         d.until_colors('content', lambda colors: colors.get(BROWN, 0) == 256 * 256 and colors.get(GREEN, 0) > 1000)
         self.told('and its pixels are on the screen, beside those of one that was refused')
+        d.stop()
 
 
 if __name__ == '__main__':
