@@ -230,8 +230,8 @@ static bool open_end(struct stream *stream, const struct stream_spec *spec,
 	if (spec->kind == STREAM_VSOCK && role == TRANSPORT_APPVM) {
 		return spec->vsock.cid != VMADDR_CID_ANY ||
 			transport_error(error, error_size,
-				"transport \"stream:vsock:%u\": the CID to connect to is missing",
-				spec->vsock.port);
+				"transport \"stream:vsock:any:%u\": the CID to connect to "
+				"is missing", spec->vsock.port);
 	}
 	if (role == TRANSPORT_GUIVM) {
 		stream->listen_fd = spec->kind == STREAM_UNIX

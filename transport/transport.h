@@ -38,11 +38,12 @@ struct wl_event_loop;
  *       mem=KIND:NAME+KIND:NAME..., up to eight, is more memory, named in the same order on both
  *       sides. Either end may start first. The other machine's end, and that of a process in it, is
  *       noticed within a second. Paths hold no comma and no plus.
- *   stream:unix:PATH | stream:vsock:CID:PORT | stream:vsock:PORT | stream:fd:N
+ *   stream:unix:PATH | stream:vsock:CID:PORT | stream:vsock:any:PORT | stream:fd:N
  *       Any stream socket; pixels travel inline. The GUI side listens, the application side
  *       connects. CID is always the other side's: the GUI side accepts connections from that VM
- *       only, and stream:vsock:PORT listens for any VM, so use it only where no other VM can reach
- *       the port. stream:fd:N takes over a connected socket, once: there is no second peer.
+ *       only, and with "any" those of every VM that can reach the port, each of which may then
+ *       pass for the one that is meant. stream:fd:N takes over a connected socket, once: there is
+ *       no second peer.
  *   xen:DOMAIN:NAME[,grants=writable]
  *       Two domains of Xen. DOMAIN is the other one: its number, or its name as the toolstack wrote
  *       it: to vm-data/isthmus/NAME of this domain in XenStore (the number), or, in dom0, its own.

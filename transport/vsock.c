@@ -18,10 +18,15 @@
 bool vsock_parse(const char *text, const char *what, struct vsock_address *address, char *error,
 		size_t error_size) {
 	const char *colon = strchr(text, ':');
-	const char *port = colon != NULL ? colon + 1 : text;
+	if (colon == NULL) {
+		return transport_error(error, error_size,
+			"%s: the other side's CID is missing: CID:PORT, or any:PORT where every "
+			"VM that gets there may pass for this one", what);
+	}
+	const char *port = colon + 1;
 	address->cid = VMADDR_CID_ANY;
-	if (colon != NULL && !transport_parse_number(text, colon, VMADDR_CID_ANY - 1ul,
-			&address->cid)) {
+	if (strncmp(text, "any:", 4) != 0 && !transport_parse_number(text, colon,
+			VMADDR_CID_ANY - 1ul, &address->cid)) {
 		return transport_error(error, error_size,
 			"%s: the CID \"%.*s\" is not a number below 2^32 - 1", what,
 			(int)(colon - text), text);

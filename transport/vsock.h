@@ -11,7 +11,7 @@ struct wl_event_source;
 
 /* How two machines find each other over vsock(7): the GUI side listens, the other connects. */
 
-/* CID:PORT, the other machine's CID; or PORT, where cid is VMADDR_CID_ANY. */
+/* CID:PORT, the other machine's CID; or any:PORT, where cid is VMADDR_CID_ANY. */
 struct vsock_address {
 	unsigned cid, port;
 };

@@ -26,7 +26,7 @@ TEST(every_form_is_accepted) {
 	expect_good("kvm:mem=ivshmem:0000:00:05.0,bell=serial:/dev/virtio-ports/isthmus.a");
 	expect_good("kvm:mem=file:/run/memory,bell=unix:/run/bell");
 	expect_good("kvm:mem=file:/run/memory,bell=vsock:3:1024");
-	expect_good("kvm:mem=file:/run/memory,bell=vsock:1024");
+	expect_good("kvm:mem=file:/run/memory,bell=vsock:any:1024");
 	expect_good("kvm:mem=ivshmem:0000:00:06.0,bell=doorbell:0000:00:05.0");
 	expect_good("kvm:mem=vfio:0000:00:05.0,bell=doorbell:0000:00:05.0");
 	expect_good("kvm:mem=dax:/dev/dax0.0,bell=serial:/dev/vport0p1");
@@ -34,7 +34,7 @@ TEST(every_form_is_accepted) {
 	expect_good("kvm:mem=file:1+file:2+file:3+file:4+file:5+file:6+file:7+file:8,bell=unix:/b");
 	expect_good("stream:unix:/run/a");
 	expect_good("stream:vsock:3:1024");
-	expect_good("stream:vsock:1024");
+	expect_good("stream:vsock:any:1024");
 	expect_good("stream:fd:3");
 #ifdef ISTHMUS_XEN
 	expect_good("xen:0:isthmus");
@@ -90,7 +90,11 @@ TEST(errors_name_the_part_at_fault) {
 #endif
 	expect_bad("stream:tcp:1", "what follows stream:");
 	expect_bad("stream:unix:", "path is missing");
-	expect_bad("stream:vsock:", "port \"\"");
+	expect_bad("stream:vsock:", "CID is missing");
+	expect_bad("stream:vsock:1024", "CID is missing");
+	expect_bad("kvm:mem=file:/m,bell=vsock:1024", "CID is missing");
+	expect_bad("stream:vsock:any:", "port \"\"");
+	expect_bad("stream:vsock:anything:1", "CID \"anything\"");
 	expect_bad("stream:vsock:x:1", "CID \"x\"");
 	expect_bad("stream:vsock::1", "CID \"\"");
 	expect_bad("stream:vsock:3:", "port \"\"");
@@ -167,5 +171,5 @@ TEST(a_descriptor_that_is_no_connected_socket_is_refused) {
 }
 
 TEST(connecting_over_vsock_needs_a_cid) {
-	expect_open_error("stream:vsock:1024", TRANSPORT_APPVM, "CID to connect to is missing");
+	expect_open_error("stream:vsock:any:1024", TRANSPORT_APPVM, "CID to connect to is missing");
 }
