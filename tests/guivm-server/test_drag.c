@@ -114,6 +114,20 @@ static struct window *find_icon(struct desk *desk) {
 	return NULL;
 }
 
+/* A desk with a window of each of two VMs, side by side. */
+static void draggers_init(struct desk *desk, struct dragger *work, struct dragger *untrusted) {
+	desk_init(desk);
+	dragger_init(work, desk, "work", 20);
+	dragger_init(untrusted, desk, "untrusted", 420);
+}
+
+static void draggers_finish(
+		struct desk *desk, struct dragger *work, struct dragger *untrusted) {
+	dragger_finish(untrusted);
+	dragger_finish(work);
+	desk_finish(desk);
+}
+
 TEST(drag_icons_are_framed) {
 	struct desk desk;
 	struct dragger work;
@@ -141,9 +155,7 @@ TEST(a_drag_sees_windows_of_its_own_vm_alone) {
 	struct desk desk;
 	struct dragger work, untrusted;
 	struct wl_surface *icon;
-	desk_init(&desk);
-	dragger_init(&work, &desk, "work", 20);
-	dragger_init(&untrusted, &desk, "untrusted", 420);
+	draggers_init(&desk, &work, &untrusted);
 	struct wl_data_source *source = drag_start(&work, &icon);
 	desk_point(&desk, 100, 150);
 	desk_point(&desk, 500, 200);
@@ -157,9 +169,7 @@ TEST(a_drag_sees_windows_of_its_own_vm_alone) {
 	desk_button(&desk, false);
 	wl_data_source_destroy(source);
 	wl_surface_destroy(icon);
-	dragger_finish(&untrusted);
-	dragger_finish(&work);
-	desk_finish(&desk);
+	draggers_finish(&desk, &work, &untrusted);
 }
 
 TEST(a_drag_without_a_held_button_does_not_start) {
@@ -204,9 +214,7 @@ TEST(a_drag_of_a_client_that_lets_go_of_its_seat_is_over) {
 	struct desk desk;
 	struct dragger work, untrusted;
 	struct wl_surface *icon;
-	desk_init(&desk);
-	dragger_init(&work, &desk, "work", 20);
-	dragger_init(&untrusted, &desk, "untrusted", 420);
+	draggers_init(&desk, &work, &untrusted);
 	struct wl_data_source *source = drag_start(&work, &icon);
 	desk_point(&desk, 100, 150);
 	EXPECT(desk.server.wlr_seat->drag != NULL);
@@ -221,9 +229,7 @@ TEST(a_drag_of_a_client_that_lets_go_of_its_seat_is_over) {
 	desk_button(&desk, false);
 	wl_data_source_destroy(source);
 	wl_surface_destroy(icon);
-	dragger_finish(&untrusted);
-	dragger_finish(&work);
-	desk_finish(&desk);
+	draggers_finish(&desk, &work, &untrusted);
 }
 
 TEST(drags_without_a_source_that_do_not_start_leave_nothing) {
@@ -251,9 +257,7 @@ TEST(a_popup_does_not_grab_during_a_drag) {
 	struct dragger work, untrusted;
 	struct app_window popup;
 	struct wl_surface *icon;
-	desk_init(&desk);
-	dragger_init(&work, &desk, "work", 20);
-	dragger_init(&untrusted, &desk, "untrusted", 420);
+	draggers_init(&desk, &work, &untrusted);
 	struct wl_data_source *source = drag_start(&work, &icon);
 	EXPECT(desk.server.wlr_seat->drag != NULL);
 	app_popup_create(
@@ -268,9 +272,7 @@ TEST(a_popup_does_not_grab_during_a_drag) {
 	EXPECT(untrusted.app.pointer_focus == untrusted.window.surface);
 	wl_data_source_destroy(source);
 	wl_surface_destroy(icon);
-	dragger_finish(&untrusted);
-	dragger_finish(&work);
-	desk_finish(&desk);
+	draggers_finish(&desk, &work, &untrusted);
 }
 
 /* A drag that ended in a drop has a source until who took it has finished. */

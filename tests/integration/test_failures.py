@@ -89,7 +89,7 @@ class Failures(Case):
                 return [anonymous_kib(pid) for pid in pids]
 
             # Those that end at once may never be seen: the fonts of the first title are no leak.
-            shown = subprocess.Popen(['foot', '-e', 'sleep', 'inf'], env=env, stderr=subprocess.DEVNULL)
+            shown = subprocess.Popen(['foot', '-e', 'cat'], env=env, stderr=subprocess.DEVNULL)
             d.wait('--windows', '1')
             shown.terminate()
             shown.wait()
